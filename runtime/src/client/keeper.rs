@@ -1,0 +1,132 @@
+//! The keeper: the thread that makes a channel's connection and serves it when no caller does.
+//!
+//! It lives as long as its connection. The next connection has a keeper of its own.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Interest, Token};
+
+use super::channel::Shared;
+use crate::connection::Connection;
+use crate::connection::lead::Lead;
+use crate::context::Ends;
+use crate::error::ErrorKind;
+use crate::lane::{FIRST_FOREIGN, Lane, Turn};
+use crate::stream::after;
+
+/// Readiness events taken in one turn: there is one socket and the waker.
+const EVENTS: usize = 4;
+
+/// Starts the thread; a failure is a failed attempt to connect.
+pub(super) fn start(shared: &Arc<Shared>) {
+    let kept = Arc::clone(shared);
+    let thread = std::thread::Builder::new().name("stolid-keeper".to_owned());
+    if let Err(error) = thread.spawn(move || keep(&kept)) {
+        shared.failed(ErrorKind::Thread, error);
+    }
+}
+
+fn keep(shared: &Arc<Shared>) {
+    let (lane, mut turn) = match Lane::new(EVENTS) {
+        Ok(made) => made,
+        Err(error) => return shared.failed(ErrorKind::System, error),
+    };
+    if !shared.keeps(&lane) {
+        return;
+    }
+    let addresses = match shared.target.resolve() {
+        Ok(addresses) => addresses,
+        Err(error) => return shared.failed(ErrorKind::Resolve, error),
+    };
+    let (stream, peer) = match connect(shared, &lane, &mut turn, &addresses) {
+        Ok(connected) => connected,
+        Err(error) => return shared.failed(ErrorKind::Connect, error),
+    };
+    if let Err(error) = serve(shared, &lane, turn, stream, peer) {
+        shared.failed(ErrorKind::Connect, error);
+    }
+}
+
+/// Tries every address in turn within one timeout.
+fn connect(
+    shared: &Shared,
+    lane: &Lane,
+    turn: &mut Turn,
+    addresses: &[SocketAddr],
+) -> io::Result<(TcpStream, SocketAddr)> {
+    let deadline = after(shared.config.connect_timeout);
+    let mut failures: Vec<(SocketAddr, io::Error)> = Vec::new();
+    for &address in addresses {
+        match connect_one(shared, lane, turn, address, deadline) {
+            Ok(stream) => return Ok((stream, address)),
+            Err(error) => failures.push((address, error)),
+        }
+    }
+    if failures.len() == 1
+        && let Some((address, error)) = failures.pop()
+    {
+        // The name of the target says as much where it is an address.
+        if shared.target.authority.as_str() == address.to_string() {
+            return Err(error);
+        }
+        return Err(io::Error::new(error.kind(), format!("{address}: {error}")));
+    }
+    let kind = failures.first().map_or(io::ErrorKind::Other, |(_, error)| error.kind());
+    let texts: Vec<String> = failures.iter().map(|(address, error)| format!("{address}: {error}")).collect();
+    Err(io::Error::new(kind, texts.join("; ")))
+}
+
+fn connect_one(
+    shared: &Shared,
+    lane: &Lane,
+    turn: &mut Turn,
+    address: SocketAddr,
+    deadline: Option<Instant>,
+) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(address)?;
+    let interest = Interest::READABLE | Interest::WRITABLE;
+    lane.registry().register(&mut stream, Token(FIRST_FOREIGN), interest)?;
+    loop {
+        if shared.is_closed() {
+            return Err(io::Error::other("the channel was closed"));
+        }
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time"));
+        }
+        lane.turn(turn, left, |poll| poll(), |_| {})?;
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+        match stream.peer_addr() {
+            Ok(_) => break,
+            // Not connected yet: a wake-up for something else.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
+            Err(error) => return Err(error),
+        }
+    }
+    lane.registry().deregister(&mut stream)?;
+    Ok(stream)
+}
+
+/// Serves the connection to its end.
+fn serve(shared: &Shared, lane: &Arc<Lane>, turn: Turn, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let ends = Ends { peer: Some(peer), local: stream.local_addr().ok(), ..Ends::default() };
+    let lead = Lead::new(lane, turn);
+    let connection =
+        lane.add(stream, |stream, token| Connection::client(stream, token, lane, ends, shared.events(), lead))?;
+    if shared.connected(&connection) {
+        connection.drive(true);
+    } else {
+        connection.control(crate::connection::Control::Abandon);
+    }
+    if let Some(lead) = connection.lead() {
+        lead.keep(|| connection.is_dead());
+    }
+    Ok(())
+}

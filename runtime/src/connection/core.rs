@@ -1,0 +1,253 @@
+//! The state that only the driving thread touches, and one drive of it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use super::inbound::{self};
+use super::opening::{self, Opening};
+use super::outbound::{self};
+use super::protocol::{Polled, Protocol};
+use super::settle::{client_received, client_sent, lose, server_received, server_sent};
+use super::table::Table;
+use super::{Connection, Control, Role, settings};
+use crate::lane::timers::TimerKey;
+use crate::stream::effects::Effects;
+use crate::stream::{Side, Stream};
+use crate::transport::first_bytes::Verdict;
+use crate::transport::socket::Socket;
+
+/// Rounds of polling and carrying in one drive: each but the first follows from news of the one before.
+const PASSES: usize = 64;
+
+/// Everything behind the connection's lock.
+pub(super) struct Core {
+    pub(super) protocol: Protocol,
+    pub(super) table: Table,
+    /// Client: calls that wait for the peer to allow one more stream.
+    pub(super) waiting: VecDeque<Opening>,
+    keys: Vec<usize>,
+    /// What h2 was told as the connection's receive window.
+    window: u32,
+    /// Client: the channel knows that calls may be made.
+    announced: bool,
+    pub(super) since: Instant,
+    pub(super) draining: Option<Instant>,
+    pub(super) closing: Option<Instant>,
+    pub(super) timer: Option<(Instant, TimerKey)>,
+}
+
+impl Core {
+    pub(super) fn server(socket: &Arc<Socket>, max_streams: u32) -> Self {
+        Self::new(Protocol::server(socket, max_streams))
+    }
+
+    pub(super) fn client(socket: &Arc<Socket>) -> Self {
+        Self::new(Protocol::client(socket))
+    }
+
+    fn new(protocol: Protocol) -> Self {
+        Self {
+            protocol,
+            table: Table::new(),
+            waiting: VecDeque::new(),
+            keys: Vec::new(),
+            window: settings::CONNECTION_WINDOW,
+            announced: false,
+            since: Instant::now(),
+            draining: None,
+            closing: None,
+            timer: None,
+        }
+    }
+
+    /// One drive: commands, h2, streams, socket. True when the leader must come back without a new event.
+    pub(super) fn drive(&mut self, connection: &Arc<Connection>, reads: bool, effects: &mut Effects) -> bool {
+        if matches!(self.protocol, Protocol::Dead) {
+            self.refuse_commands(connection, effects);
+            return false;
+        }
+        connection.socket.begin(reads);
+        self.obey(connection, effects);
+        let mut again = self.carry(connection, effects);
+        self.enforce(connection, effects);
+        self.adjust_window();
+        let unread = connection.socket.finish(Instant::now());
+        again |= unread && reads;
+        if matches!(self.protocol, Protocol::Lingering) {
+            self.linger(connection);
+        }
+        self.announce(connection, effects);
+        self.set_timer(connection);
+        again
+    }
+
+    /// Polls h2 and carries streams until there is no more news.
+    pub(super) fn carry(&mut self, connection: &Arc<Connection>, effects: &mut Effects) -> bool {
+        for _ in 0..PASSES {
+            if !self.protocol.is_open() {
+                return false;
+            }
+            if let Err(error) = opening::open_waiting(&mut self.waiting, &mut self.protocol, &mut self.table, effects) {
+                // The connection takes no new streams, most likely after GOAWAY; those that run go on, and the channel
+                // makes a new connection for the next call.
+                let why = format!("the connection takes no new calls: {error}");
+                self.refuse_waiting(&why, effects);
+                if let Role::Client(events) = &connection.role {
+                    effects.lost.push((Weak::clone(events), why));
+                }
+            }
+            connection.socket.begin_poll();
+            if let Some(error) = self.poll(connection) {
+                self.closed(connection, error, effects);
+                return false;
+            }
+            let mut keys = std::mem::take(&mut self.keys);
+            self.table.woken.take(&mut keys);
+            let news = !keys.is_empty();
+            for key in keys.drain(..) {
+                self.attend(key, effects);
+            }
+            self.keys = keys;
+            if !news {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Takes calls until h2 has no more. `Some` when the connection ended.
+    fn poll(&mut self, connection: &Arc<Connection>) -> Option<Option<h2::Error>> {
+        loop {
+            match self.protocol.poll() {
+                Polled::Pending => return None,
+                Polled::Closed(error) => return Some(error),
+                Polled::Call(request, respond) => {
+                    if let Role::Server(calls) = &connection.role {
+                        opening::accept(connection, calls, &mut self.table, request, respond);
+                    }
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, connection: &Arc<Connection>, effects: &mut Effects) {
+        let commands = connection.take_commands();
+        self.waiting.extend(commands.openings);
+        for stream in commands.dirty {
+            // Cleared before the look: what is changed later is listed again.
+            stream.flagged.store(false, Ordering::Release);
+            match self.table.find(&stream) {
+                Some(key) => self.attend(key, effects),
+                None => self.forget_waiting(&stream, effects),
+            }
+        }
+        match commands.control {
+            Some(Control::Drain) => self.drain(connection, effects),
+            Some(Control::Cut(cause)) => self.cut(connection, cause, effects),
+            Some(Control::Abandon) => self.give_up(connection, "the connection was closed", effects),
+            None => {}
+        }
+    }
+
+    /// A call that was cancelled before it was opened leaves the queue.
+    fn forget_waiting(&mut self, stream: &Arc<Stream>, effects: &mut Effects) {
+        if stream.state.cause().is_some()
+            && let Some(at) = self.waiting.iter().position(|opening| Arc::ptr_eq(&opening.stream, stream))
+        {
+            self.waiting.remove(at);
+            stream.over(effects);
+        }
+    }
+
+    /// Carries one stream in both directions and acts on what that shows.
+    pub(super) fn attend(&mut self, key: usize, effects: &mut Effects) {
+        let oldest =
+            if self.table.partial > settings::INCOMPLETE_MAX { self.table.oldest_incomplete() } else { Some(key) };
+        let Some((slot, waker)) = self.table.get(key) else { return };
+        let before = (slot.held, slot.partial);
+        let taken = slot.stream.taken_bytes();
+        inbound::release(slot, taken);
+        if slot.stream.inbox().reader_gone() {
+            inbound::release(slot, slot.held);
+        }
+        let received = inbound::pump(slot, waker, effects);
+        if oldest == Some(key) {
+            inbound::release(slot, slot.withheld);
+            slot.withheld = 0;
+        }
+        let mut gone = match slot.stream.side {
+            Side::Server => server_received(slot, received, effects),
+            Side::Client => client_received(slot, received, effects),
+        };
+        if !gone {
+            let sent = outbound::pump(slot, waker, effects);
+            gone = match slot.stream.side {
+                Side::Server => server_sent(slot, sent, waker, effects),
+                Side::Client => client_sent(slot, sent, effects),
+            };
+        }
+        self.table.account(key, before);
+        if gone {
+            self.remove(key);
+        }
+    }
+
+    fn remove(&mut self, key: usize) {
+        if let Some(mut slot) = self.table.remove(key) {
+            // Said explicitly, so that nothing depends on the order in which h2's handles are dropped.
+            let held = slot.held;
+            inbound::release(&mut slot, held);
+        }
+    }
+
+    /// The window follows what slow readers hold, so that they do not stop the connection's other streams.
+    fn adjust_window(&mut self) {
+        if self.table.withheld && self.table.partial <= settings::INCOMPLETE_MAX {
+            self.table.withheld = false;
+            for key in self.table.keys() {
+                self.table.woken.push(key);
+            }
+        }
+        let held = u32::try_from(self.table.held).unwrap_or(u32::MAX);
+        let target = settings::CONNECTION_WINDOW.saturating_add(held).min(settings::CONNECTION_WINDOW_MAX);
+        // Small changes are not worth a WINDOW_UPDATE frame, except back to rest.
+        let step = settings::CONNECTION_WINDOW / 8;
+        if target.abs_diff(self.window) >= step || (held == 0 && target != self.window) {
+            if target == settings::CONNECTION_WINDOW_MAX && self.window != target {
+                tracing::warn!(held, "slow readers hold so much that their connection backs up");
+            }
+            self.protocol.set_window(target);
+            self.window = target;
+        }
+    }
+
+    fn refuse_commands(&mut self, connection: &Connection, effects: &mut Effects) {
+        let commands = connection.take_commands();
+        self.waiting.extend(commands.openings);
+        for stream in commands.dirty {
+            stream.flagged.store(false, Ordering::Release);
+        }
+        self.refuse_waiting("the connection is closed", effects);
+    }
+
+    pub(super) fn refuse_waiting(&mut self, why: &str, effects: &mut Effects) {
+        for Opening { stream, .. } in std::mem::take(&mut self.waiting) {
+            stream.set_unprocessed();
+            lose(&stream, why, effects);
+        }
+    }
+
+    /// Client: the channel learns that the server speaks HTTP/2.
+    fn announce(&mut self, connection: &Connection, effects: &mut Effects) {
+        if let Role::Client(events) = &connection.role
+            && !self.announced
+            && self.protocol.is_open()
+            && connection.socket.verdict() == Verdict::Http2
+        {
+            self.announced = true;
+            effects.ready.push(Weak::clone(events));
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! One HTTP/2 connection: an actor that owns every h2 handle.
+//!
+//! Nobody ever waits for a connection. Threads change leaf state (a stream's outbox, the command list) and *kick*:
+//! whoever finds the actor free drives it; whoever finds it busy leaves a note and goes, and the driver goes round again.
+
+mod core;
+mod ending;
+mod inbound;
+pub(crate) mod kick;
+pub(crate) mod lead;
+mod opening;
+mod outbound;
+mod protocol;
+pub(crate) mod settings;
+mod settle;
+mod table;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+
+use crate::context::{CancelCause, Ends};
+use crate::lane::Lane;
+use crate::lane::timers::Due;
+use crate::metadata::Metadata;
+use crate::stream::effects::Effects;
+use crate::stream::{MessageLimits, Stream};
+use crate::transport::first_bytes::Expect;
+use crate::transport::socket::Socket;
+use core::Core;
+use kick::{Kick, Kicked};
+use lead::Lead;
+pub(crate) use opening::Opening;
+
+/// A queued message waits at most about this long for company before it is sent.
+const FLUSH_DELAY: Duration = Duration::from_micros(50);
+
+/// Queued bytes of one stream that are sent without waiting for more.
+const PACK: usize = 32 * 1024;
+
+/// A call whose handler can start.
+pub(crate) struct Accepted {
+    pub(crate) stream: Arc<Stream>,
+    pub(crate) metadata: Metadata,
+    pub(crate) method: Arc<dyn Method>,
+    calls: Arc<dyn Calls>,
+}
+
+impl Accepted {
+    pub(crate) fn start(self) {
+        let calls = Arc::clone(&self.calls);
+        calls.start(self);
+    }
+}
+
+/// What a server lends to its connections.
+pub(crate) trait Calls: Send + Sync {
+    /// Finds a method by its path. Called under the connection's lock: a look-up and nothing more.
+    fn method(&self, path: &str) -> Option<Arc<dyn Method>>;
+    /// Starts a handler, on another thread. Called under no lock.
+    fn start(&self, call: Accepted);
+    fn limits(&self) -> MessageLimits;
+    /// A bound on every call's time, whatever the client asks for.
+    fn timeout(&self) -> Option<Duration>;
+    /// The connection is gone for good.
+    fn gone(&self, connection: &Connection);
+}
+
+/// One method of a service.
+pub(crate) trait Method: Send + Sync {
+    fn path(&self) -> &Arc<str>;
+    /// Whether exactly one request message is expected, so that the handler starts when it is there.
+    fn takes_one_request(&self) -> bool;
+    /// Runs the handler on this thread, to the end of the call.
+    fn run(&self, stream: &Arc<Stream>, metadata: Metadata);
+}
+
+/// What a channel hears from its connection. Called under no lock.
+pub(crate) trait ClientEvents: Send + Sync {
+    /// The server speaks HTTP/2: calls may be made.
+    fn ready(&self);
+    /// No new calls: the server drains, or the connection is lost.
+    fn lost(&self, why: &str);
+}
+
+/// Which side of the connection we are.
+pub(crate) enum Role {
+    Server(Arc<dyn Calls>),
+    Client(Weak<dyn ClientEvents>),
+}
+
+/// What other threads ask of a connection, apart from streams with something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Control {
+    /// Say goodbye, finish what runs, close.
+    Drain,
+    /// Cancel every call with this cause, then close.
+    Cut(CancelCause),
+    /// Close without another word.
+    Abandon,
+}
+
+#[derive(Default)]
+struct Commands {
+    openings: Vec<Opening>,
+    dirty: Vec<Arc<Stream>>,
+    control: Option<Control>,
+}
+
+/// A connection.
+///
+/// # Threads
+/// Everything may be called from any thread; `drive(true)` by the lane's leader alone.
+///
+/// # Locks
+/// `core` is level 2 and only taken by the holder of the LOCKED bit, so that it never blocks; `commands` is a leaf.
+pub(crate) struct Connection {
+    kick: Kick,
+    core: Mutex<Core>,
+    commands: Mutex<Commands>,
+    pub(crate) socket: Arc<Socket>,
+    pub(crate) lane: Arc<Lane>,
+    token: usize,
+    /// Set by who puts the connection on the lane's ready list, cleared by the leader before it drives.
+    pub(crate) queued: AtomicBool,
+    last_turn: AtomicU64,
+    pub(crate) ends: Arc<Ends>,
+    role: Role,
+    lead: Option<Lead>,
+    origin: Instant,
+    /// Microseconds from `origin` to the end of the last drive; stored by the driver, read by senders.
+    flushed: AtomicU64,
+    dead: AtomicBool,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("peer", &self.ends.peer).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    pub(crate) fn server(
+        stream: TcpStream,
+        token: usize,
+        lane: &Arc<Lane>,
+        ends: Ends,
+        calls: Arc<dyn Calls>,
+        max_streams: u32,
+    ) -> Arc<Self> {
+        let socket = Arc::new(Socket::new(stream, Expect::Preface, Instant::now()));
+        let core = Core::server(&socket, max_streams);
+        Arc::new(Self::new(socket, core, token, lane, ends, Role::Server(calls), None))
+    }
+
+    pub(crate) fn client(
+        stream: TcpStream,
+        token: usize,
+        lane: &Arc<Lane>,
+        ends: Ends,
+        events: Weak<dyn ClientEvents>,
+        lead: Lead,
+    ) -> Arc<Self> {
+        let socket = Arc::new(Socket::new(stream, Expect::Settings, Instant::now()));
+        let core = Core::client(&socket);
+        Arc::new(Self::new(socket, core, token, lane, ends, Role::Client(events), Some(lead)))
+    }
+
+    fn new(
+        socket: Arc<Socket>,
+        core: Core,
+        token: usize,
+        lane: &Arc<Lane>,
+        ends: Ends,
+        role: Role,
+        lead: Option<Lead>,
+    ) -> Self {
+        Self {
+            kick: Kick::new(),
+            core: Mutex::new(core),
+            commands: Mutex::default(),
+            socket,
+            lane: Arc::clone(lane),
+            token,
+            queued: AtomicBool::new(false),
+            last_turn: AtomicU64::new(0),
+            ends: Arc::new(ends),
+            role,
+            lead,
+            origin: Instant::now(),
+            flushed: AtomicU64::new(0),
+            dead: AtomicBool::new(false),
+        }
+    }
+
+    fn commands(&self) -> MutexGuard<'_, Commands> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Client: who may read this connection's socket.
+    pub(crate) fn lead(&self) -> Option<&Lead> {
+        self.lead.as_ref()
+    }
+
+    /// Nothing can be sent or received any more.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    /// True for the first caller in the turn with this number.
+    pub(crate) fn touch(&self, turn: u64) -> bool {
+        self.last_turn.swap(turn, Ordering::Relaxed) != turn
+    }
+
+    /// Client: starts a call. The caller drives.
+    pub(crate) fn open(self: &Arc<Self>, opening: Opening) {
+        self.commands().openings.push(opening);
+        self.drive(false);
+    }
+
+    pub(crate) fn control(self: &Arc<Self>, control: Control) {
+        self.commands().control = Some(control);
+        // The leader goes round too: it sets the timers that follow.
+        self.drive(false);
+        self.post();
+    }
+
+    pub(crate) fn add_dirty(&self, stream: Arc<Stream>) {
+        self.commands().dirty.push(stream);
+    }
+
+    /// Sends what threads have queued, if there is anything: before one of them blocks.
+    pub(crate) fn flush_queued(self: &Arc<Self>) {
+        let queued = !self.commands().dirty.is_empty();
+        if queued {
+            self.drive(false);
+        }
+    }
+
+    /// A message was queued on a stream: send it now, or let it wait for company.
+    ///
+    /// A lone message must not wait; in a burst every system call saved counts. `newly`: the stream had nothing queued
+    /// that a drive is already due for. `bytes`: what the stream has queued.
+    pub(crate) fn message_queued(self: &Arc<Self>, newly: bool, bytes: usize) {
+        if bytes >= PACK {
+            self.drive(false);
+        } else if self.is_dead() {
+            // Nobody turns the lane of a dead connection.
+            self.drive(false);
+        } else if newly {
+            let flushed = Duration::from_micros(self.flushed.load(Ordering::Relaxed));
+            if self.origin.elapsed().saturating_sub(flushed) >= FLUSH_DELAY {
+                self.drive(false);
+            } else {
+                self.post();
+            }
+        }
+    }
+
+    /// Leaves the connection to its lane.
+    fn post(self: &Arc<Self>) {
+        self.lane.post(self);
+        if self.is_dead() {
+            // Its lane may never be turned again, and the list would keep it alive.
+            self.lane.forget(self);
+        } else if let Some(lead) = &self.lead {
+            lead.attend();
+        }
+    }
+
+    /// Moves the connection on as far as it goes, unless another thread is at it: then that one goes round again.
+    ///
+    /// Only the lane's leader reads the socket (`leads`). Others leave after two rounds, or a `send` would end up
+    /// carrying other people's traffic.
+    pub(crate) fn drive(self: &Arc<Self>, leads: bool) {
+        let mut effects = Effects::default();
+        let mut again = false;
+        let rounds = if leads { 16 } else { 2 };
+        let kicked = self.kick.kick(leads, rounds, || again |= self.round(leads, &mut effects));
+        match kicked {
+            Kicked::Busy => {}
+            Kicked::Driven { post } => {
+                if post || again {
+                    self.post();
+                }
+            }
+        }
+        effects.fire();
+    }
+
+    /// One drive; true when the leader must come back soon.
+    fn round(self: &Arc<Self>, leads: bool, effects: &mut Effects) -> bool {
+        let mut core = match self.core.try_lock() {
+            Ok(core) => core,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                // Only the holder of LOCKED comes here.
+                debug_assert!(false, "two threads drive one connection");
+                return true;
+            }
+        };
+        let driven = catch_unwind(AssertUnwindSafe(|| core.drive(self, leads, effects)));
+        self.flushed.store(self.origin.elapsed().as_micros() as u64, Ordering::Relaxed);
+        driven.unwrap_or_else(|_| {
+            tracing::error!(peer = ?self.ends.peer, "a connection panicked and is given up");
+            core.give_up(self, "an internal error in the connection", effects);
+            false
+        })
+    }
+
+    fn take_commands(&self) -> Commands {
+        std::mem::take(&mut *self.commands())
+    }
+
+    /// The core is closed: tell who cares, leave the lane.
+    fn gone(&self) {
+        self.lane.remove(self.token);
+        self.lane.forget(self);
+        if let Role::Server(calls) = &self.role {
+            calls.gone(self);
+        }
+    }
+}
+
+impl Due for Connection {
+    fn due(&self, _now: Instant) {
+        let found = self.lane.find(self.token);
+        // The token may have been given to another connection since.
+        if let Some(connection) = found.filter(|found| std::ptr::eq(Arc::as_ptr(found), self)) {
+            connection.drive(true);
+        }
+    }
+}

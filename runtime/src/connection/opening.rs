@@ -1,0 +1,120 @@
+//! How calls begin: accepted by a server, opened by a client.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use bytes::Bytes;
+use h2::RecvStream;
+use h2::server::SendResponse;
+use http::{Request, Response};
+
+use super::protocol::Protocol;
+use super::table::{RecvHandle, SendHandle, Table};
+use super::{Accepted, Calls, Connection};
+use crate::context::{CallState, CancelCause, MethodName};
+use crate::metadata::Metadata;
+use crate::protocol::request_head::{self, Rejection, RequestHead};
+use crate::protocol::response_head;
+use crate::status::Status;
+use crate::stream::effects::Effects;
+use crate::stream::inbox::End;
+use crate::stream::{Side, Stream};
+
+/// Client: a call that wants a stream.
+pub(crate) struct Opening {
+    pub(crate) stream: Arc<Stream>,
+    pub(crate) request: Request<()>,
+}
+
+/// Client: opens what has a place, first come first served. A request is only handed to h2 when the peer allows one
+/// more stream: h2 would open and then reset calls that were cancelled while it queued them.
+pub(super) fn open_waiting(
+    waiting: &mut VecDeque<Opening>,
+    protocol: &mut Protocol,
+    table: &mut Table,
+    effects: &mut Effects,
+) -> Result<(), h2::Error> {
+    let Protocol::Client { opener: Some(opener), .. } = protocol else { return Ok(()) };
+    while !waiting.is_empty() && table.active() < opener.current_max_send_streams() {
+        let mut context = Context::from_waker(Waker::noop());
+        match opener.poll_ready(&mut context) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) => return Err(error),
+            Poll::Pending => return Ok(()),
+        }
+        let Some(Opening { stream, request }) = waiting.pop_front() else { return Ok(()) };
+        if stream.state.cause().is_some() {
+            // Cancelled while it waited: it was never on the wire.
+            stream.over(effects);
+            continue;
+        }
+        match opener.send_request(request, false) {
+            Ok((response, send)) => {
+                let key = table.insert(stream, SendHandle::Stream(send), RecvHandle::Response(response));
+                table.woken.push(key);
+            }
+            Err(error) => {
+                let status = Status::unavailable(format!("the call could not be opened: {error}")).with_source(error);
+                stream.finished(End::Failed(status), None, effects);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Server: takes on a call, or answers it at once.
+pub(super) fn accept(
+    connection: &Arc<Connection>,
+    calls: &Arc<dyn Calls>,
+    table: &mut Table,
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+) {
+    let (parts, body) = request.into_parts();
+    let head = match request_head::parse(parts) {
+        Ok(head) => head,
+        Err(Rejection::Http(code)) => {
+            tracing::debug!(peer = ?connection.ends.peer, %code, "request refused");
+            return refuse(&mut respond, response_head::http_reject(code));
+        }
+        Err(Rejection::Grpc(status)) => {
+            tracing::debug!(peer = ?connection.ends.peer, %status, "request refused");
+            return refuse(&mut respond, response_head::trailers_only(&status, &Metadata::new()));
+        }
+    };
+    let Some(method) = calls.method(head.path()) else {
+        let status = Status::unimplemented(format!("unknown method {}", head.path()));
+        return refuse(&mut respond, response_head::trailers_only(&status, &Metadata::new()));
+    };
+    let RequestHead { timeout, metadata, encoding, .. } = head;
+    let timeout = [timeout, calls.timeout()].into_iter().flatten().min();
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    if timeout.is_some_and(|timeout| timeout.is_zero()) {
+        let status = CancelCause::DeadlineExceeded.status(Side::Server);
+        return refuse(&mut respond, response_head::trailers_only(&status, &Metadata::new()));
+    }
+    let name = MethodName::Shared(Arc::clone(method.path()));
+    let state = Arc::new(CallState::new(Side::Server, name, deadline, Arc::clone(&connection.ends)));
+    let stream = Stream::new(Arc::clone(connection), Side::Server, state, calls.limits());
+    stream.inbox().set_encoding(encoding);
+    let own_deadline = calls.timeout().is_some() && timeout == calls.timeout();
+    stream.own_deadline.store(own_deadline, Ordering::Relaxed);
+    stream.set_timer();
+    let one = method.takes_one_request();
+    let accepted = Accepted { stream: Arc::clone(&stream), metadata, method, calls: Arc::clone(calls) };
+    let key = table.insert(stream, SendHandle::Respond(respond), RecvHandle::Body(body));
+    if let Some((slot, _)) = table.get(key) {
+        slot.waiting = Some(accepted);
+        slot.starts_at_once = !one;
+    }
+    table.woken.push(key);
+}
+
+fn refuse(respond: &mut SendResponse<Bytes>, response: Response<()>) {
+    if let Err(error) = respond.send_response(response, true) {
+        tracing::debug!(%error, "a refusal could not be sent");
+    }
+}

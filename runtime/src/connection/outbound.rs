@@ -1,0 +1,176 @@
+//! Carries one stream's outbox into h2 as far as the peer's windows allow.
+
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use h2::{Reason, SendStream};
+
+use super::table::{SendHandle, Slot};
+use crate::metadata::Metadata;
+use crate::protocol::{response_head, trailers};
+use crate::status::Status;
+use crate::stream::Side;
+use crate::stream::effects::Effects;
+use crate::stream::outbox::{Finish, Outbox, Sending};
+
+/// What became of the sending side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// More may follow.
+    Open,
+    /// The last byte of this side is with h2.
+    Finished,
+    /// The stream was reset, by us or by the peer.
+    Reset,
+}
+
+/// Sends what can be sent now.
+pub(super) fn pump(slot: &mut Slot, waker: &Waker, effects: &mut Effects) -> Sent {
+    let reset = slot.stream.outbox().reset.take();
+    if let Some(reason) = reset {
+        reset_stream(slot, reason);
+        return Sent::Reset;
+    }
+    if slot.stream.side == Side::Server
+        && let Some(done) = send_head(slot)
+    {
+        return done;
+    }
+    let SendHandle::Stream(handle) = &mut slot.send else { return Sent::Open };
+    let sent = send_body(handle, &slot.stream, waker);
+    slot.stream.outbox().wake_if_room(&mut effects.wakes);
+    let sent = match sent {
+        Ok(sent) => sent,
+        // What ended the stream is told by the receiving side.
+        Err(error) => {
+            tracing::trace!(%error, "a stream does not take data any more");
+            Sent::Reset
+        }
+    };
+    match sent {
+        Sent::Open => {}
+        // The handle is kept: only through it can a stream be reset whose response nobody wants any more.
+        Sent::Finished => {
+            if let SendHandle::Stream(handle) = std::mem::replace(&mut slot.send, SendHandle::Done) {
+                slot.send = SendHandle::Ended(handle);
+            }
+        }
+        Sent::Reset => slot.send = SendHandle::Done,
+    }
+    sent
+}
+
+pub(super) fn reset_stream(slot: &mut Slot, reason: Reason) {
+    match std::mem::replace(&mut slot.send, SendHandle::Done) {
+        SendHandle::Respond(mut handle) => handle.send_reset(reason),
+        SendHandle::Stream(mut handle) | SendHandle::Ended(mut handle) => handle.send_reset(reason),
+        SendHandle::Done => {}
+    }
+}
+
+/// What the head of the response must be at this moment.
+enum Head {
+    /// Nothing to say yet: as long as there is none, an error can still be told by trailers alone.
+    Later,
+    Headers(Metadata),
+    TrailersOnly(Status, Metadata),
+}
+
+fn decide_head(outbox: &mut Outbox) -> Head {
+    let finishing = matches!(outbox.sending, Sending::Finishing(_));
+    if outbox.len() == 0 && !outbox.head_now {
+        let plain = outbox.head.as_ref().is_none_or(Metadata::is_empty);
+        if plain && let Sending::Finishing(Finish::Trailers(status @ Some(_))) = &mut outbox.sending {
+            let status = status.take().unwrap_or_else(|| Status::unknown(""));
+            return Head::TrailersOnly(status, std::mem::take(&mut outbox.trailers));
+        }
+        if !finishing {
+            return Head::Later;
+        }
+    }
+    Head::Headers(outbox.head.take().unwrap_or_default())
+}
+
+/// Sends the response headers when it is time. `Some` when nothing follows now.
+fn send_head(slot: &mut Slot) -> Option<Sent> {
+    let SendHandle::Respond(respond) = &mut slot.send else { return None };
+    let head = decide_head(&mut slot.stream.outbox());
+    let (response, end) = match head {
+        Head::Later => return Some(Sent::Open),
+        Head::Headers(metadata) => (response_head::build(metadata), false),
+        Head::TrailersOnly(status, metadata) => (response_head::trailers_only(&status, &metadata), true),
+    };
+    match respond.send_response(response, end) {
+        Ok(handle) if !end => {
+            slot.send = SendHandle::Stream(handle);
+            None
+        }
+        Ok(_) => {
+            slot.send = SendHandle::Done;
+            Some(Sent::Finished)
+        }
+        Err(error) => {
+            tracing::trace!(%error, "response headers could not be sent");
+            slot.send = SendHandle::Done;
+            Some(Sent::Reset)
+        }
+    }
+}
+
+fn send_body(handle: &mut SendStream<Bytes>, stream: &crate::stream::Stream, waker: &Waker) -> Result<Sent, h2::Error> {
+    loop {
+        let len = stream.outbox().len();
+        if len == 0 {
+            return send_end(handle, stream);
+        }
+        // Never reserved without something to send: a held reservation starves the connection's other streams.
+        handle.reserve_capacity(len);
+        let capacity = handle.capacity();
+        if capacity == 0 {
+            match handle.poll_capacity(&mut Context::from_waker(waker)) {
+                Poll::Ready(Some(Ok(_))) => continue,
+                Poll::Ready(Some(Err(error))) => return Err(error),
+                Poll::Ready(None) => return Ok(Sent::Reset),
+                Poll::Pending => return Ok(Sent::Open),
+            }
+        }
+        let (chunk, last) = {
+            let mut outbox = stream.outbox();
+            let chunk = outbox.take(capacity);
+            let last = outbox.len() == 0 && matches!(outbox.sending, Sending::Finishing(Finish::HalfClose));
+            (chunk, last)
+        };
+        if chunk.is_empty() {
+            // Emptied by a cancellation in between.
+            continue;
+        }
+        handle.send_data(chunk, last)?;
+        if last {
+            return Ok(Sent::Finished);
+        }
+    }
+}
+
+/// Nothing is queued: ends the stream if that is what comes next.
+fn send_end(handle: &mut SendStream<Bytes>, stream: &crate::stream::Stream) -> Result<Sent, h2::Error> {
+    let (trailers, half_close) = {
+        let mut outbox = stream.outbox();
+        let metadata = match &outbox.sending {
+            Sending::Open | Sending::Closed(_) => return Ok(Sent::Open),
+            Sending::Finishing(Finish::HalfClose) => Metadata::new(),
+            Sending::Finishing(Finish::Trailers(_)) => std::mem::take(&mut outbox.trailers),
+        };
+        match &mut outbox.sending {
+            Sending::Finishing(Finish::Trailers(status)) => {
+                (trailers::build(&status.take().map_or(Ok(()), Err), metadata), false)
+            }
+            _ => (http::HeaderMap::new(), true),
+        }
+    };
+    if half_close {
+        handle.send_data(Bytes::new(), true)?;
+    } else {
+        handle.send_trailers(trailers)?;
+    }
+    Ok(Sent::Finished)
+}

@@ -1,0 +1,87 @@
+//! HTTP/2 windows and limits: what we advertise, and why.
+
+use std::time::Duration;
+
+/// A stream's receive window, bytes. Large enough for a fast sender over a few milliseconds of round trip, and a bound on what a
+/// reader that never reads costs.
+pub(crate) const STREAM_WINDOW: u32 = 1024 * 1024;
+
+/// A connection's receive window when every stream is read, bytes.
+pub(crate) const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// A connection's receive window at most, bytes. It grows by what slow readers hold, so that they do not stop the others;
+/// beyond this the connection backs up.
+pub(crate) const CONNECTION_WINDOW_MAX: u32 = 16 * 1024 * 1024;
+
+/// Bytes of incomplete messages on one connection that are given back to the peer before the message is complete. Beyond
+/// it only the oldest incomplete message may grow.
+pub(crate) const INCOMPLETE_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of one stream that h2 may buffer when the socket does not take them. Not below the outbox's quota.
+pub(crate) const SEND_BUFFER: usize = 128 * 1024;
+
+/// Largest header block, bytes, counted as RFC 9113 section 10.5.1 does. h2's own default is 16 MiB.
+pub(crate) const HEADER_LIST: u32 = 32 * 1024;
+
+/// h2 charges unread small DATA frames against a budget and ends the whole connection when it is used up. Every drive
+/// takes all frames out of h2, so only what one read budget can hold must fit: frames of 9 bytes, charged 256 each.
+pub(crate) const DATA_FRAME_BUDGET: usize = 2 * 1024 * 1024;
+
+/// Streams a client may have open on one connection (server).
+pub(crate) const MAX_STREAMS: u32 = 1024;
+
+/// Streams a client opens before the server's SETTINGS arrive; h2 would open any number and see them refused.
+pub(crate) const FIRST_STREAMS: usize = 100;
+
+/// How long h2 remembers a stream that was reset, so that frames still on their way are no violation.
+pub(crate) const RESET_MEMORY: Duration = Duration::from_secs(10);
+
+/// How many such streams it remembers. Fewer than this and a server that cancels often would end good connections.
+pub(crate) const RESET_STREAMS: usize = 4 * MAX_STREAMS as usize;
+
+/// A peer that has sent no complete preface by then is cut.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Unsent bytes without any progress for so long end the connection.
+pub(crate) const WRITE_STUCK: Duration = Duration::from_secs(30);
+
+/// How long a closed connection waits for the peer's end.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
+
+/// A draining peer that does not answer our PING in this time is closed without waiting for it, once it is idle.
+pub(crate) const DRAIN_PING: Duration = Duration::from_secs(1);
+
+pub(crate) fn server(max_streams: u32) -> h2::server::Builder {
+    let mut builder = h2::server::Builder::new();
+    builder
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(max_streams)
+        .max_header_list_size(HEADER_LIST)
+        .max_send_buffer_size(SEND_BUFFER)
+        .max_concurrent_reset_streams(RESET_STREAMS.max(4 * max_streams as usize))
+        .reset_stream_duration(RESET_MEMORY)
+        .max_local_error_reset_streams(None)
+        .data_frame_budget(DATA_FRAME_BUDGET);
+    builder
+}
+
+pub(crate) fn client() -> h2::client::Builder {
+    let mut builder = h2::client::Builder::new();
+    builder
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_max_send_streams(FIRST_STREAMS)
+        .enable_push(false)
+        .max_header_list_size(HEADER_LIST)
+        .max_send_buffer_size(SEND_BUFFER)
+        .max_concurrent_reset_streams(RESET_STREAMS)
+        .reset_stream_duration(RESET_MEMORY)
+        .max_local_error_reset_streams(None)
+        .data_frame_budget(DATA_FRAME_BUDGET);
+    builder
+}
+
+/// Unread bytes of a finished call that are given back to the connection's window at once: small answers are read soon,
+/// and a place in the table would cost another drive.
+pub(crate) const SMALL_REST: usize = 16 * 1024;

@@ -1,0 +1,166 @@
+//! What a stream's news mean for its call, on either side.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use h2::Reason;
+
+use super::inbound::Received;
+use super::outbound::{self, Sent};
+use super::table::{RecvHandle, SendHandle, Slot};
+use super::{Connection, settings};
+use crate::context::CancelCause;
+use crate::protocol::mapping;
+use crate::status::Status;
+use crate::stream::effects::Effects;
+use crate::stream::inbox::End;
+use crate::stream::outbox::Finish;
+use crate::stream::{Side, Stream};
+
+/// The connection is lost for this call.
+pub(super) fn lose(stream: &Arc<Stream>, why: &str, effects: &mut Effects) {
+    match stream.side {
+        Side::Server => stream.cancelled_by(CancelCause::ConnectionLost, effects),
+        Side::Client => {
+            let status = lost(&stream.connection, why);
+            stream.finished(End::Failed(status), Some(CancelCause::ConnectionLost), effects);
+        }
+    }
+}
+
+fn lost(connection: &Connection, why: &str) -> Status {
+    let peer = connection.ends.peer.map_or_else(|| "at an unknown address".to_owned(), |peer| peer.to_string());
+    mapping::lost(Side::Client, peer, Some(why.into()))
+}
+
+/// Server: acts on what was received. True when the slot is done.
+pub(super) fn server_received(slot: &mut Slot, received: Received, effects: &mut Effects) -> bool {
+    match received {
+        Received::Open | Received::Outcome(_) => {}
+        Received::HalfClosed => slot.stream.inbox().finish(End::HalfClosed, &mut effects.wakes),
+        Received::Broken(broken) => {
+            let status = mapping::broken_envelope(broken);
+            if !slot.starts_at_once && slot.waiting.take().is_some() {
+                let finish = Finish::Trailers(Some(status));
+                slot.stream.outbox().finish(finish, &mut effects.wakes);
+                return false;
+            }
+            slot.stream.inbox().finish(End::Failed(status), &mut effects.wakes);
+        }
+        Received::Failed(error) => {
+            let lost = error.is_io() || error.is_go_away();
+            let cause = if lost { CancelCause::ConnectionLost } else { CancelCause::PeerReset };
+            tracing::debug!(method = slot.stream.state.method(), %error, "call cancelled");
+            slot.stream.cancelled_by(cause, effects);
+            return true;
+        }
+    }
+    let complete = matches!(slot.recv, RecvHandle::Ended(_) | RecvHandle::Done);
+    if (complete || slot.starts_at_once)
+        && let Some(accepted) = slot.waiting.take()
+    {
+        effects.accepted.push(accepted);
+    }
+    false
+}
+
+/// Server: a finished response ends the call; while it runs, the peer may reset it.
+pub(super) fn server_sent(slot: &mut Slot, sent: Sent, waker: &Waker, effects: &mut Effects) -> bool {
+    match sent {
+        Sent::Open => {}
+        Sent::Finished => {
+            let late = Status::cancelled("the call has ended");
+            slot.stream.inbox().fail_at_once(late, &mut effects.wakes);
+            slot.stream.over(effects);
+            return true;
+        }
+        Sent::Reset => {
+            slot.stream.cancelled_by(CancelCause::PeerReset, effects);
+            return true;
+        }
+    }
+    // The receiving side tells of a reset as long as it is open; after that only this does.
+    if !matches!(slot.recv, RecvHandle::Ended(_) | RecvHandle::Done) {
+        return false;
+    }
+    let mut context = Context::from_waker(waker);
+    let reset = match &mut slot.send {
+        SendHandle::Respond(handle) => handle.poll_reset(&mut context),
+        SendHandle::Stream(handle) => handle.poll_reset(&mut context),
+        SendHandle::Ended(_) | SendHandle::Done => return true,
+    };
+    let Poll::Ready(reset) = reset else { return false };
+    let cause = if reset.is_ok() { CancelCause::PeerReset } else { CancelCause::ConnectionLost };
+    tracing::debug!(method = slot.stream.state.method(), ?reset, "call cancelled");
+    slot.stream.cancelled_by(cause, effects);
+    true
+}
+
+/// Client: the status of a call whose stream ended without trailers.
+fn failure(error: &h2::Error, stream: &Stream) -> (Status, CancelCause) {
+    let deadline = stream.state.deadline();
+    let reset = error.is_reset().then(|| error.reason()).flatten();
+    match reset {
+        Some(Reason::CANCEL) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+            (CancelCause::DeadlineExceeded.status(Side::Client), CancelCause::DeadlineExceeded)
+        }
+        Some(reason) => (mapping::reset(reason, Side::Client), CancelCause::PeerReset),
+        None => (lost(&stream.connection, &error.to_string()), CancelCause::ConnectionLost),
+    }
+}
+
+/// Client: acts on what was received. True when the slot is done.
+pub(super) fn client_received(slot: &mut Slot, received: Received, effects: &mut Effects) -> bool {
+    let stream = Arc::clone(&slot.stream);
+    match received {
+        Received::Open | Received::HalfClosed => {}
+        Received::Outcome(end) => {
+            stream.finished(end, None, effects);
+            slot.over = true;
+            // The server has answered before the requests were complete: it does not want the rest, and that is no
+            // failure of the call. What it still sends behind its answer is refused.
+            match (&slot.send, &slot.recv) {
+                (SendHandle::Stream(_), _) => outbound::reset_stream(slot, Reason::NO_ERROR),
+                (_, RecvHandle::Ended(_) | RecvHandle::Done) => {}
+                _ => outbound::reset_stream(slot, Reason::CANCEL),
+            }
+        }
+        Received::Broken(broken) => {
+            outbound::reset_stream(slot, Reason::CANCEL);
+            stream.finished(End::Failed(mapping::broken_envelope(broken)), None, effects);
+            return true;
+        }
+        Received::Failed(error) => {
+            // REFUSED_STREAM and a GOAWAY that leaves the stream out promise that nothing was done (RFC 9113, sections 6.8
+            // and 8.7).
+            let left_out = error.is_go_away() && error.is_remote();
+            if left_out || (error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM)) {
+                stream.set_unprocessed();
+            }
+            let (status, cause) = failure(&error, &stream);
+            stream.finished(End::Failed(status), Some(cause), effects);
+            slot.over = true;
+            slot.send = SendHandle::Done;
+            slot.recv = match std::mem::replace(&mut slot.recv, RecvHandle::Done) {
+                RecvHandle::Body(body) | RecvHandle::Ended(body) => RecvHandle::Ended(body),
+                RecvHandle::Response(_) | RecvHandle::Done => RecvHandle::Done,
+            };
+        }
+    }
+    client_done(slot)
+}
+
+pub(super) fn client_sent(slot: &Slot, sent: Sent, effects: &mut Effects) -> bool {
+    // Our own reset, by a cancellation: nobody waits for the outcome.
+    if sent == Sent::Reset && slot.stream.state.cause().is_some() {
+        slot.stream.over(effects);
+        return true;
+    }
+    client_done(slot)
+}
+
+/// The slot stays while the application has not taken what holds the windows, unless it is not worth the wait.
+fn client_done(slot: &Slot) -> bool {
+    slot.over && (slot.held <= settings::SMALL_REST || slot.stream.inbox().reader_gone())
+}

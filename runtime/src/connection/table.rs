@@ -1,0 +1,228 @@
+//! The streams of one connection, with the h2 handles that only the drive may touch.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Wake, Waker};
+
+use bytes::Bytes;
+use h2::client::ResponseFuture;
+use h2::server::SendResponse;
+use h2::{RecvStream, SendStream};
+use slab::Slab;
+
+use super::Accepted;
+use crate::protocol::response_head::NotGrpc;
+use crate::stream::{NO_SLOT, Stream};
+
+/// Places that an idle connection keeps.
+const KEPT: usize = 8;
+
+/// Streams that h2 has news of.
+///
+/// # Locks
+/// A leaf (level 4): h2 calls wakers under its own mutex.
+#[derive(Debug, Default)]
+pub(super) struct Woken(Mutex<Vec<usize>>);
+
+impl Woken {
+    pub(super) fn push(&self, slot: usize) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
+    }
+
+    pub(super) fn take(&self, into: &mut Vec<usize>) {
+        into.clear();
+        std::mem::swap(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), into);
+    }
+}
+
+/// Notes the slot: nothing else may happen inside h2's waker. Made once for each slot and used by every stream that
+/// comes to live there; a late wake of an earlier stream is a look in vain.
+#[derive(Debug)]
+struct SlotWaker {
+    slot: usize,
+    woken: Arc<Woken>,
+}
+
+impl Wake for SlotWaker {
+    fn wake(self: Arc<Self>) {
+        self.woken.push(self.slot);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.push(self.slot);
+    }
+}
+
+/// The sending handle of a stream, by phase.
+pub(super) enum SendHandle {
+    /// Server: the response headers were not sent.
+    Respond(SendResponse<Bytes>),
+    Stream(SendStream<Bytes>),
+    /// Everything was sent.
+    Ended(SendStream<Bytes>),
+    /// The stream is over.
+    Done,
+}
+
+/// The receiving handle of a stream, by phase.
+pub(super) enum RecvHandle {
+    /// Client: the response headers were not received.
+    Response(ResponseFuture),
+    Body(RecvStream),
+    /// The end was received; the handle is kept while the application holds bytes of the window.
+    Ended(RecvStream),
+    Done,
+}
+
+/// One stream's place in the table.
+pub(super) struct Slot {
+    pub(super) stream: Arc<Stream>,
+    pub(super) send: SendHandle,
+    pub(super) recv: RecvHandle,
+    /// Received bytes that the peer's windows still miss.
+    pub(super) held: usize,
+    /// Bytes of the incomplete message, given back or not.
+    pub(super) partial: usize,
+    /// Bytes of the incomplete message that were not given back to the peer yet; part of `held`.
+    pub(super) withheld: usize,
+    /// Orders incomplete messages by age; 0 without one.
+    pub(super) incomplete_since: u64,
+    /// The call's outcome is known; the slot stays while the application holds bytes of the window.
+    pub(super) over: bool,
+    /// `over` was counted.
+    lingers: bool,
+    /// Server: the call whose handler has not started.
+    pub(super) waiting: Option<Accepted>,
+    /// The handler reads requests itself, so that it need not wait for the one request message.
+    pub(super) starts_at_once: bool,
+    /// Client: something other than gRPC answers; its head and the beginning of its body.
+    pub(super) foreign: Option<(NotGrpc, Vec<u8>)>,
+    /// The call was refused or broken: what the peer still sends is thrown away.
+    pub(super) discard: bool,
+}
+
+/// All streams of a connection.
+pub(super) struct Table {
+    slots: Slab<Slot>,
+    wakers: Vec<Waker>,
+    pub(super) woken: Arc<Woken>,
+    /// Sum of `held`.
+    pub(super) held: usize,
+    /// Sum of `partial`.
+    pub(super) partial: usize,
+    /// Some stream has bytes withheld.
+    pub(super) withheld: bool,
+    incomplete: u64,
+    /// Slots whose call is over.
+    lingering: usize,
+}
+
+impl Table {
+    pub(super) fn new() -> Self {
+        Self {
+            slots: Slab::new(),
+            wakers: Vec::new(),
+            woken: Arc::default(),
+            held: 0,
+            partial: 0,
+            withheld: false,
+            incomplete: 0,
+            lingering: 0,
+        }
+    }
+
+    /// Calls that run.
+    pub(super) fn active(&self) -> usize {
+        self.slots.len() - self.lingering
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    pub(super) fn insert(&mut self, stream: Arc<Stream>, send: SendHandle, recv: RecvHandle) -> usize {
+        let entry = self.slots.vacant_entry();
+        let key = entry.key();
+        stream.slot.store(key, Ordering::Release);
+        entry.insert(Slot {
+            stream,
+            send,
+            recv,
+            held: 0,
+            partial: 0,
+            withheld: 0,
+            incomplete_since: 0,
+            over: false,
+            lingers: false,
+            waiting: None,
+            starts_at_once: false,
+            foreign: None,
+            discard: false,
+        });
+        while self.wakers.len() <= key {
+            let waker = SlotWaker { slot: self.wakers.len(), woken: Arc::clone(&self.woken) };
+            self.wakers.push(Waker::from(Arc::new(waker)));
+        }
+        key
+    }
+
+    pub(super) fn get(&mut self, key: usize) -> Option<(&mut Slot, &Waker)> {
+        let slot = self.slots.get_mut(key)?;
+        Some((slot, &self.wakers[key]))
+    }
+
+    /// The slot of `stream`, if it has one in this table.
+    pub(super) fn find(&self, stream: &Arc<Stream>) -> Option<usize> {
+        let key = stream.slot.load(Ordering::Acquire);
+        let slot = self.slots.get(key)?;
+        Arc::ptr_eq(&slot.stream, stream).then_some(key)
+    }
+
+    /// Takes a stream out; its h2 handles are dropped with the slot.
+    pub(super) fn remove(&mut self, key: usize) -> Option<Slot> {
+        let slot = self.slots.try_remove(key)?;
+        slot.stream.slot.store(NO_SLOT, Ordering::Release);
+        self.held -= slot.held;
+        self.partial -= slot.partial;
+        self.lingering -= usize::from(slot.lingers);
+        if self.slots.is_empty() && self.wakers.len() > KEPT {
+            // An idle connection keeps no memory for the streams it once had.
+            self.slots = Slab::new();
+            self.wakers = Vec::new();
+        }
+        Some(slot)
+    }
+
+    /// Brings the sums up to date after a slot was worked on; `before` is its held and partial bytes as they were.
+    pub(super) fn account(&mut self, key: usize, before: (usize, usize)) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        self.held = self.held + slot.held - before.0;
+        self.partial = self.partial + slot.partial - before.1;
+        self.withheld |= slot.withheld > 0;
+        if slot.over && !slot.lingers {
+            slot.lingers = true;
+            self.lingering += 1;
+        }
+        if slot.partial == 0 {
+            slot.incomplete_since = 0;
+        } else if slot.incomplete_since == 0 {
+            self.incomplete += 1;
+            slot.incomplete_since = self.incomplete;
+        }
+    }
+
+    /// The stream whose incomplete message began first.
+    pub(super) fn oldest_incomplete(&self) -> Option<usize> {
+        let incomplete = self.slots.iter().filter(|(_, slot)| slot.incomplete_since > 0);
+        incomplete.min_by_key(|(_, slot)| slot.incomplete_since).map(|(key, _)| key)
+    }
+
+    pub(super) fn drain(&mut self) -> Vec<Slot> {
+        let keys: Vec<usize> = self.slots.iter().map(|(key, _)| key).collect();
+        keys.into_iter().filter_map(|key| self.remove(key)).collect()
+    }
+
+    pub(super) fn keys(&self) -> Vec<usize> {
+        self.slots.iter().map(|(key, _)| key).collect()
+    }
+}

@@ -1,0 +1,243 @@
+//! A lane: one mio `Poll` and the connections that belong to it.
+//!
+//! Only the lane's *leader* polls and reads sockets: on a server the lane's thread, on a client a waiting caller or the
+//! channel's keeper. Any other thread may drive a connection's writing side and leaves the rest to the lane by `post`.
+//!
+//! # Lock levels
+//!
+//! Locks are taken in rising order only, and none of ours is held while user code runs.
+//!
+//! | level | lock | never under it |
+//! | --- | --- | --- |
+//! | 0 | none: user code, parking, waking threads | |
+//! | 1 | registries: services, channel state, list of workers, who leads | user code, h2, I/O |
+//! | 2 | the core of a connection (never waited for: see `connection::kick`) | user code, parking |
+//! | 3 | h2's own mutex, implicit in every h2 call | |
+//! | 4 | leaves: inbox, outbox, command list, ready list, timers, waiters | anything else at all |
+//!
+//! h2 calls wakers at level 3, so that a waker touches level 4 alone. Threads are woken after the drive, under no lock.
+
+pub(crate) mod timers;
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use slab::Slab;
+
+use crate::connection::Connection;
+use crate::wait::WakeLane;
+use timers::Timers;
+
+/// The lane's own waker.
+const WAKER: Token = Token(usize::MAX);
+
+/// Tokens from here on belong to whoever leads (listeners), not to connections.
+pub(crate) const FIRST_FOREIGN: usize = usize::MAX / 2;
+
+/// What other threads see of a lane.
+///
+/// # Threads
+/// `post` and `wake` are called from any thread; `turn` by the leader alone.
+pub(crate) struct Lane {
+    waker: Waker,
+    registry: Registry,
+    ready: Mutex<Vec<Arc<Connection>>>,
+    /// Set by the first `post` after a turn, cleared by the leader before it takes the list: one system call a turn.
+    pending: AtomicBool,
+    connections: Mutex<Slab<Arc<Connection>>>,
+    pub(crate) timers: Timers,
+    /// Numbers the turns, so that a connection is driven once in each.
+    turns: AtomicU64,
+}
+
+/// The leader's part of a lane.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    poll: Poll,
+    events: Events,
+    touched: Vec<Arc<Connection>>,
+}
+
+impl std::fmt::Debug for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lane").field("connections", &self.len()).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Lane {
+    pub(crate) fn new(events: usize) -> io::Result<(Arc<Self>, Turn)> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        let registry = poll.registry().try_clone()?;
+        let lane = Self {
+            waker,
+            registry,
+            ready: Mutex::new(Vec::new()),
+            pending: AtomicBool::new(false),
+            connections: Mutex::new(Slab::new()),
+            timers: Timers::new(),
+            turns: AtomicU64::new(1),
+        };
+        Ok((Arc::new(lane), Turn { poll, events: Events::with_capacity(events), touched: Vec::new() }))
+    }
+
+    /// How many connections the lane has.
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.connections).len()
+    }
+
+    pub(crate) fn connections(&self) -> Vec<Arc<Connection>> {
+        lock(&self.connections).iter().map(|(_, connection)| Arc::clone(connection)).collect()
+    }
+
+    /// Puts a connection on the lane: `make` gets the registered stream and the token, under the list's lock, so that
+    /// no event for the token can be missed.
+    pub(crate) fn add(
+        &self,
+        mut stream: TcpStream,
+        make: impl FnOnce(TcpStream, usize) -> Arc<Connection>,
+    ) -> io::Result<Arc<Connection>> {
+        let mut connections = lock(&self.connections);
+        let entry = connections.vacant_entry();
+        let token = entry.key();
+        self.registry.register(&mut stream, Token(token), Interest::READABLE | Interest::WRITABLE)?;
+        let connection = make(stream, token);
+        entry.insert(Arc::clone(&connection));
+        Ok(connection)
+    }
+
+    pub(crate) fn find(&self, token: usize) -> Option<Arc<Connection>> {
+        lock(&self.connections).get(token).cloned()
+    }
+
+    pub(crate) fn remove(&self, token: usize) {
+        let removed = lock(&self.connections).try_remove(token);
+        // Dropped here, under no lock: it may be the last handle on a socket.
+        drop(removed);
+    }
+
+    /// Takes a connection that is dead off the list of those with something to do.
+    pub(crate) fn forget(&self, connection: &Connection) {
+        let mut forgotten = Vec::new();
+        lock(&self.ready).retain(|other| {
+            let same = std::ptr::eq(Arc::as_ptr(other), connection);
+            if same {
+                forgotten.push(Arc::clone(other));
+            }
+            !same
+        });
+        // Dropped here, under no lock.
+        drop(forgotten);
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Leaves a connection for the lane's next turn.
+    pub(crate) fn post(&self, connection: &Arc<Connection>) {
+        if !connection.queued.swap(true, Ordering::SeqCst) {
+            lock(&self.ready).push(Arc::clone(connection));
+        }
+        self.wake();
+    }
+
+    /// Ends the leader's blocking poll.
+    pub(crate) fn wake(&self) {
+        if !self.pending.swap(true, Ordering::SeqCst)
+            && let Err(error) = self.waker.wake()
+        {
+            tracing::error!(%error, "a lane could not be woken");
+        }
+    }
+
+    /// One turn: wait for readiness (at most `timeout`), drive what is ready, fire timers that are due.
+    ///
+    /// `wait` runs the blocking poll, so that a leading caller can say where it sleeps. `foreign` gets events that
+    /// belong to no connection.
+    pub(crate) fn turn(
+        &self,
+        turn: &mut Turn,
+        timeout: Option<Duration>,
+        wait: impl FnOnce(&mut dyn FnMut()),
+        mut foreign: impl FnMut(&Event),
+    ) -> io::Result<()> {
+        let timeout = self.timeout(timeout);
+        let mut polled = Ok(());
+        let Turn { poll, events, touched } = turn;
+        events.clear();
+        wait(&mut || polled = poll.poll(events, timeout));
+        match polled {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        let number = self.turns.fetch_add(1, Ordering::Relaxed);
+        // Cleared before the list is taken: whoever posts later wakes the next poll.
+        self.pending.store(false, Ordering::SeqCst);
+        self.collect(number, events, touched, &mut foreign);
+        for connection in touched.drain(..) {
+            connection.drive(true);
+        }
+        self.timers.fire(Instant::now());
+        Ok(())
+    }
+
+    fn collect(
+        &self,
+        number: u64,
+        events: &Events,
+        touched: &mut Vec<Arc<Connection>>,
+        foreign: &mut impl FnMut(&Event),
+    ) {
+        {
+            let connections = lock(&self.connections);
+            for event in events {
+                let Token(token) = event.token();
+                if event.token() == WAKER {
+                    continue;
+                }
+                if token >= FIRST_FOREIGN {
+                    foreign(event);
+                } else if let Some(connection) = connections.get(token) {
+                    connection.socket.mark(event);
+                    if connection.touch(number) {
+                        touched.push(Arc::clone(connection));
+                    }
+                }
+            }
+        }
+        let posted = std::mem::take(&mut *lock(&self.ready));
+        for connection in posted {
+            // Cleared before the drive: what is posted during it comes again.
+            connection.queued.store(false, Ordering::SeqCst);
+            if connection.touch(number) {
+                touched.push(connection);
+            }
+        }
+    }
+
+    /// A list that was posted before the leader came here must not wait for the next event.
+    fn timeout(&self, limit: Option<Duration>) -> Option<Duration> {
+        let next = self.timers.next().map(|at| at.saturating_duration_since(Instant::now()));
+        match (limit, next) {
+            (Some(limit), Some(next)) => Some(limit.min(next)),
+            (None, Some(next)) => Some(next),
+            (limit, None) => limit,
+        }
+    }
+}
+
+impl WakeLane for Lane {
+    fn wake(&self) {
+        Self::wake(self);
+    }
+}

@@ -1,0 +1,54 @@
+//! Sync-first gRPC: blocking traits and stubs, plain threads, no async runtime.
+//!
+//! A handler is an ordinary function on an ordinary thread. It may block for as long as it likes and stalls no other
+//! call. Clients call through `&self` from any number of threads. All four kinds of RPC work on both sides, and speak
+//! to every other gRPC implementation.
+//!
+//! Code for a service comes from its `.proto` file by `stolid-build` in `build.rs`; see that crate.
+
+mod code;
+mod codec;
+mod connection;
+mod context;
+mod error;
+mod lane;
+mod metadata;
+mod protocol;
+mod request;
+mod response;
+mod status;
+mod stream;
+mod sync;
+mod transport;
+mod wait;
+
+pub mod client;
+pub mod server;
+
+pub use client::calls::{BidiStreaming, ClientStreaming};
+pub use client::channel::{Channel, ChannelBuilder, ConnectivityState};
+pub use code::Code;
+pub use context::{CancelCause, CancelGuard, Context};
+pub use error::{Error, ErrorKind};
+pub use metadata::{InvalidMetadata, Metadata, MetadataEntry};
+pub use request::{IntoRequest, Request};
+pub use response::Response;
+pub use server::{Server, ServerBuilder, ServerHandle, ServerStats, ShutdownReport};
+pub use status::Status;
+pub use stream::sender::{DetachedSender, SendTimeoutError, Sender, TrySendError};
+pub use stream::streaming::{RecvTimeoutError, Streaming, TryRecvError};
+
+/// Includes the code that `build.rs` generated for a package.
+///
+/// # Examples
+/// ```text
+/// pub mod chat {
+///     stolid::include_proto!("chat.v1");
+/// }
+/// ```
+#[macro_export]
+macro_rules! include_proto {
+    ($package:tt) => {
+        include!(concat!(env!("OUT_DIR"), concat!("/", $package, ".rs")));
+    };
+}

@@ -1,0 +1,340 @@
+//! The HEADERS frame that opens a call: what a client sends and what a server makes of it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, TE, USER_AGENT};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, request};
+
+use super::{APPLICATION_GRPC, ContentType, GRPC_ENCODING, GRPC_TIMEOUT, timeout};
+use crate::code::Code;
+use crate::metadata::Metadata;
+use crate::status::Status;
+
+/// What a server knows of a call before its first message.
+#[derive(Debug)]
+pub(crate) struct RequestHead {
+    path: PathAndQuery,
+    /// The time the client gives the call; zero if none is left.
+    pub(crate) timeout: Option<Duration>,
+    /// How the client compresses, if it says so and it is not `identity`.
+    pub(crate) encoding: Option<HeaderValue>,
+    pub(crate) metadata: Metadata,
+}
+
+/// Why a request is not dispatched.
+#[derive(Debug)]
+pub(crate) enum Rejection {
+    /// It is not gRPC; it is answered with this HTTP status, see `response_head::http_reject`.
+    Http(StatusCode),
+    /// It is gRPC and fails at once, see `response_head::trailers_only`.
+    Grpc(Status),
+}
+
+impl RequestHead {
+    /// The path, `/package.Service/Method`.
+    pub(crate) fn path(&self) -> &str {
+        self.path.as_str()
+    }
+}
+
+/// Reads the head of a request.
+///
+/// # Errors
+///
+/// A [`Rejection`] for what is not a gRPC request or cannot be served whatever its method is. `te` is not required:
+/// many proxies drop it.
+pub(crate) fn parse(parts: request::Parts) -> Result<RequestHead, Rejection> {
+    let headers = parts.headers;
+    if parts.method != Method::POST {
+        return Err(Rejection::Http(StatusCode::METHOD_NOT_ALLOWED));
+    }
+    match ContentType::of(headers.get(CONTENT_TYPE)) {
+        ContentType::Grpc => {}
+        ContentType::Foreign => {
+            return Err(Rejection::Http(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        ContentType::OtherCodec => {
+            return Err(Rejection::Grpc(Status::from_static(
+                Code::Unimplemented,
+                "only protobuf messages are supported (content-type application/grpc+proto)",
+            )));
+        }
+    }
+    let uri = parts.uri.into_parts();
+    if !names_one_authority(uri.authority.as_ref(), &headers) {
+        return Err(Rejection::Http(StatusCode::BAD_REQUEST));
+    }
+    let Some(path) = uri.path_and_query else {
+        return Err(Rejection::Http(StatusCode::BAD_REQUEST));
+    };
+    let timeout = match headers.get(&GRPC_TIMEOUT) {
+        None => None,
+        Some(value) => match timeout::decode(value.as_bytes()) {
+            Ok(timeout) => Some(timeout),
+            Err(error) => return Err(Rejection::Grpc(Status::internal(error.to_string()))),
+        },
+    };
+    Ok(RequestHead {
+        path,
+        timeout,
+        encoding: headers.get(&GRPC_ENCODING).filter(|value| *value != "identity").cloned(),
+        metadata: Metadata::from_headers(headers),
+    })
+}
+
+/// The request that opens a call.
+///
+/// # Errors
+///
+/// INTERNAL when `path` cannot be the path of a URI, which generated code rules out.
+pub(crate) fn build(
+    scheme: &Scheme,
+    authority: &Authority,
+    path: &'static str,
+    timeout: Option<Duration>,
+    user_agent: &HeaderValue,
+    metadata: Metadata,
+) -> Result<Request<()>, Status> {
+    let Ok(path_and_query) = PathAndQuery::from_maybe_shared(Bytes::from_static(path.as_bytes())) else {
+        return Err(Status::internal(format!("{path:?} is no method path")));
+    };
+    let mut uri = http::uri::Parts::default();
+    uri.scheme = Some(scheme.clone());
+    uri.authority = Some(authority.clone());
+    uri.path_and_query = Some(path_and_query);
+    let Ok(uri) = Uri::from_parts(uri) else {
+        return Err(Status::internal(format!("{path:?} is no method path")));
+    };
+
+    // The specification wants the timeout right behind the pseudo-headers and the call's definition before metadata. A
+    // header map keeps the order in which it was filled.
+    let custom = metadata.into_headers();
+    let mut headers = HeaderMap::with_capacity(4 + custom.keys_len());
+    if let Some(timeout) = timeout {
+        headers.insert(GRPC_TIMEOUT.clone(), timeout::encode(timeout));
+    }
+    headers.insert(TE, HeaderValue::from_static("trailers"));
+    headers.insert(CONTENT_TYPE, APPLICATION_GRPC.clone());
+    headers.insert(USER_AGENT, user_agent.clone());
+    // `extend` replaces what is there; a user-agent among the metadata, as one that was received and is passed on, must
+    // not replace ours.
+    if !custom.is_empty() {
+        let mut custom = custom;
+        custom.remove(USER_AGENT);
+        headers.extend(custom);
+    }
+
+    let mut request = Request::new(());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    *request.version_mut() = http::Version::HTTP_2;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// The `user-agent` of this crate, behind the one of the application if there is one.
+///
+/// An application's text that cannot be a header value is left out.
+pub(crate) fn user_agent(application: Option<&str>) -> HeaderValue {
+    const OWN: &str = concat!("grpc-rust-stolid/", env!("CARGO_PKG_VERSION"));
+    let application = application.map_or("", str::trim);
+    let both = (!application.is_empty()).then(|| HeaderValue::try_from(format!("{application} {OWN}")).ok()).flatten();
+    both.unwrap_or_else(|| HeaderValue::from_static(OWN))
+}
+
+/// Whether the request says exactly once for which host it is.
+fn names_one_authority(authority: Option<&Authority>, headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (authority, hosts.next()) {
+        (None, None) => false,
+        (_, Some(_)) => hosts.next().is_none(),
+        (Some(_), None) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: &str, uri: &str, fields: &[(&str, &str)]) -> request::Parts {
+        let mut builder = Request::builder().method(method).uri(uri);
+        for (name, value) in fields {
+            builder = builder.header(*name, *value);
+        }
+        builder.body(()).unwrap().into_parts().0
+    }
+
+    fn parse_fields(fields: &[(&str, &str)]) -> Result<RequestHead, Rejection> {
+        parse(request("POST", "http://host/pkg.Svc/Method", fields))
+    }
+
+    #[track_caller]
+    fn rejected(result: Result<RequestHead, Rejection>) -> StatusCode {
+        match result {
+            Err(Rejection::Http(status)) => status,
+            other => panic!("not rejected by HTTP: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_plain_request() {
+        let head = parse_fields(&[
+            ("content-type", "application/grpc"),
+            ("te", "trailers"),
+            ("grpc-timeout", "250m"),
+            ("grpc-encoding", "gzip"),
+            ("grpc-accept-encoding", "gzip,identity"),
+            ("x-token", "t"),
+        ])
+        .unwrap();
+        assert_eq!(head.path(), "/pkg.Svc/Method");
+        assert_eq!(head.timeout, Some(Duration::from_millis(250)));
+        assert_eq!(head.encoding, Some(HeaderValue::from_static("gzip")));
+        assert_eq!(head.metadata.len(), 1);
+        assert_eq!(head.metadata.get("x-token"), Some("t"));
+    }
+
+    #[test]
+    fn what_may_be_missing() {
+        let head = parse_fields(&[("content-type", "application/grpc+proto"), ("grpc-encoding", "identity")]).unwrap();
+        assert_eq!(head.timeout, None);
+        assert_eq!(head.encoding, None);
+        assert!(head.metadata.is_empty());
+    }
+
+    #[test]
+    fn the_path_is_taken_as_it_is() {
+        let grpc = [("content-type", "application/grpc")];
+        for path in ["//", "/", "/Svc", "/Svc/Method?x=1", "/a/b/c"] {
+            let head = parse(request("POST", &format!("http://host{path}"), &grpc)).unwrap();
+            assert_eq!(head.path(), path);
+        }
+    }
+
+    #[test]
+    fn what_is_not_grpc_is_rejected_by_http() {
+        let grpc = [("content-type", "application/grpc")];
+        for method in ["GET", "PUT", "OPTIONS"] {
+            let status = rejected(parse(request(method, "http://host/a/b", &grpc)));
+            assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+        }
+        for content_type in ["application/grpcfoo", "application/grpc-web", "text/html", ""] {
+            let status = rejected(parse_fields(&[("content-type", content_type)]));
+            assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type}");
+        }
+        assert_eq!(rejected(parse_fields(&[])), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+
+    #[test]
+    fn one_authority_is_needed() {
+        let grpc = ("content-type", "application/grpc");
+        let host = ("host", "h");
+        let none = parse(request("POST", "/a/b", &[grpc]));
+        assert_eq!(rejected(none), StatusCode::BAD_REQUEST);
+        let two = parse(request("POST", "/a/b", &[grpc, host, host]));
+        assert_eq!(rejected(two), StatusCode::BAD_REQUEST);
+        assert!(parse(request("POST", "/a/b", &[grpc, host])).is_ok());
+        assert!(parse(request("POST", "http://h/a/b", &[grpc, host])).is_ok());
+    }
+
+    #[test]
+    fn what_grpc_cannot_serve_fails_with_a_status() {
+        for (fields, code) in [
+            (&[("content-type", "application/grpc+json")][..], Code::Unimplemented),
+            (&[("content-type", "application/grpc"), ("grpc-timeout", "1.5S")], Code::Internal),
+        ] {
+            match parse_fields(fields) {
+                Err(Rejection::Grpc(status)) => assert_eq!(status.code(), code),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn built(timeout: Option<Duration>, metadata: Metadata) -> Request<()> {
+        build(
+            &Scheme::HTTP,
+            &Authority::from_static("host:1"),
+            "/pkg.Svc/Method",
+            timeout,
+            &user_agent(Some("app/2")),
+            metadata,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn headers_come_in_the_order_of_the_specification() {
+        let mut metadata = Metadata::new();
+        metadata.append("x-a", "1").unwrap();
+        metadata.append("x-a", "2").unwrap();
+        metadata.insert("user-agent", "passed on").unwrap();
+        let request = built(Some(Duration::from_secs(1)), metadata);
+        assert_eq!(request.method(), Method::POST);
+        assert_eq!(request.uri(), "http://host:1/pkg.Svc/Method");
+        let fields: Vec<(&str, &str)> =
+            request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        let agent = concat!("app/2 grpc-rust-stolid/", env!("CARGO_PKG_VERSION"));
+        assert_eq!(
+            fields,
+            [
+                ("grpc-timeout", "1000000u"),
+                ("te", "trailers"),
+                ("content-type", "application/grpc"),
+                ("user-agent", agent),
+                ("x-a", "1"),
+                ("x-a", "2"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_built_can_be_parsed() {
+        let mut metadata = Metadata::new();
+        metadata.insert_bin("x-bin", [1, 2, 3]).unwrap();
+        let request = built(Some(Duration::from_millis(7)), metadata);
+        let head = parse(request.into_parts().0).unwrap();
+        assert_eq!(head.path(), "/pkg.Svc/Method");
+        assert_eq!(head.timeout, Some(Duration::from_millis(7)));
+        assert_eq!(head.metadata.get_bin("x-bin").as_deref(), Some(&[1, 2, 3][..]));
+    }
+
+    #[test]
+    fn received_metadata_can_be_sent_on() {
+        let received = parse_fields(&[
+            ("content-type", "application/grpc"),
+            ("te", "trailers"),
+            ("grpc-timeout", "1S"),
+            ("x", "1"),
+        ])
+        .unwrap();
+        let request = built(None, received.metadata);
+        assert!(!request.headers().contains_key("grpc-timeout"));
+        assert_eq!(request.headers().get_all("te").iter().count(), 1);
+        assert_eq!(request.headers().get("x"), Some(&"1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_path_that_is_none_is_an_error() {
+        let status = build(
+            &Scheme::HTTP,
+            &Authority::from_static("host"),
+            "no path\n",
+            None,
+            &user_agent(None),
+            Metadata::new(),
+        )
+        .unwrap_err();
+        assert_eq!(status.code(), Code::Internal);
+    }
+
+    #[test]
+    fn user_agents() {
+        let own = concat!("grpc-rust-stolid/", env!("CARGO_PKG_VERSION"));
+        assert_eq!(user_agent(None), own);
+        assert_eq!(user_agent(Some(" ")), own);
+        assert_eq!(user_agent(Some("a\nb")), own);
+        assert_eq!(user_agent(Some("app/1 (x)")), format!("app/1 (x) {own}"));
+    }
+}

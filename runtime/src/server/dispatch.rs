@@ -1,0 +1,135 @@
+//! One call on its own thread: decode, run the handler, encode, end the call.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prost::Message;
+
+use crate::codec;
+use crate::metadata::Metadata;
+use crate::request::Request;
+use crate::response::Response;
+use crate::status::Status;
+use crate::stream::Stream;
+use crate::stream::outbox::Finish;
+use crate::stream::sender::{OnDrop, Sender, with_scratch};
+use crate::stream::streaming::Streaming;
+
+/// A call with one response that takes longer is logged.
+const SLOW_CALL: Duration = Duration::from_secs(1);
+
+pub(super) fn unary<In, Out>(
+    stream: &Arc<Stream>,
+    metadata: Metadata,
+    handler: &impl Fn(Request<In>) -> Result<Response<Out>, Status>,
+) where
+    In: Message + Default,
+    Out: Message,
+{
+    let mut requests = Streaming::<In>::new(Arc::clone(stream));
+    let outcome = requests.request().and_then(|message| {
+        let request = Request::new_received(metadata, message, stream.context());
+        timed(stream, || guarded(stream, || handler(request)))
+    });
+    respond(stream, outcome);
+}
+
+pub(super) fn client_streaming<In, Out>(
+    stream: &Arc<Stream>,
+    metadata: Metadata,
+    handler: &impl Fn(Request<Streaming<In>>) -> Result<Response<Out>, Status>,
+) where
+    In: Message + Default,
+    Out: Message,
+{
+    let requests = Streaming::<In>::new(Arc::clone(stream));
+    let request = Request::new_received(metadata, requests, stream.context());
+    respond(stream, guarded(stream, || handler(request)));
+}
+
+pub(super) fn server_streaming<In, Out>(
+    stream: &Arc<Stream>,
+    metadata: Metadata,
+    handler: &impl Fn(Request<In>, Sender<Out>) -> Result<(), Status>,
+) where
+    In: Message + Default,
+    Out: Message,
+{
+    let mut requests = Streaming::<In>::new(Arc::clone(stream));
+    let outcome = requests.request().and_then(|message| {
+        let request = Request::new_received(metadata, message, stream.context());
+        let replies = Sender::new(Arc::clone(stream), OnDrop::Nothing);
+        guarded(stream, || handler(request, replies))
+    });
+    finish(stream, outcome);
+}
+
+pub(super) fn streaming<In, Out>(
+    stream: &Arc<Stream>,
+    metadata: Metadata,
+    handler: &impl Fn(Request<Streaming<In>>, Sender<Out>) -> Result<(), Status>,
+) where
+    In: Message + Default,
+    Out: Message,
+{
+    let requests = Streaming::<In>::new(Arc::clone(stream));
+    let request = Request::new_received(metadata, requests, stream.context());
+    let replies = Sender::new(Arc::clone(stream), OnDrop::Nothing);
+    finish(stream, guarded(stream, || handler(request, replies)));
+}
+
+fn respond<Out: Message>(stream: &Arc<Stream>, outcome: Result<Response<Out>, Status>) {
+    let response = match outcome {
+        Ok(response) => response,
+        Err(status) => return stream.finish(Finish::Trailers(Some(status))),
+    };
+    let (head, message, trailers) = response.into_parts();
+    let encoded = with_scratch(|scratch| {
+        codec::encode_message(&message, stream.limits.send, scratch)?;
+        stream.respond(head, scratch, trailers);
+        Ok(())
+    });
+    if let Err(status) = encoded {
+        stream.finish(Finish::Trailers(Some(status)));
+    }
+}
+
+fn finish(stream: &Arc<Stream>, outcome: Result<(), Status>) {
+    match outcome {
+        // The sender that was detached ends the call.
+        Ok(()) if stream.is_detached() => {}
+        outcome => stream.finish(Finish::Trailers(outcome.err())),
+    }
+}
+
+/// Runs user code: its context is current, and a panic costs this call alone.
+fn guarded<R>(stream: &Arc<Stream>, handler: impl FnOnce() -> Result<R, Status>) -> Result<R, Status> {
+    let context = stream.context();
+    let entered = context.enter();
+    let outcome = catch_unwind(AssertUnwindSafe(handler));
+    drop(entered);
+    outcome.unwrap_or_else(|panic| {
+        tracing::error!(method = stream.state.method(), "a handler panicked: {}", panic_text(&*panic));
+        // The payload is the user's value, and its drop may panic too.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
+        // What it said stays here: it may hold what the caller must not see.
+        Err(Status::internal("the handler panicked"))
+    })
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
+}
+
+fn timed<R>(stream: &Arc<Stream>, work: impl FnOnce() -> R) -> R {
+    let start = Instant::now();
+    let result = work();
+    let took = start.elapsed();
+    if took >= SLOW_CALL {
+        tracing::info!(method = stream.state.method(), took_ms = took.as_millis() as u64, "slow call");
+    }
+    result
+}

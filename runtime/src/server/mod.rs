@@ -1,0 +1,295 @@
+//! `Server`: configure, start, stop.
+
+mod claim;
+mod dispatch;
+mod listener;
+mod running;
+mod service;
+mod shutdown;
+mod workers;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::connection::settings;
+use crate::error::{Error, ErrorKind};
+use crate::lane::{Lane, Turn};
+use crate::stream::MessageLimits;
+use listener::Listeners;
+use running::{Limits, Phase, Shared};
+use workers::{WorkerConfig, Workers};
+
+pub use service::{Methods, Service};
+pub use shutdown::ShutdownReport;
+
+/// Most handler threads of a server, unless configured.
+const WORKERS: usize = 8192;
+
+/// The stack of a handler's thread, bytes. Only what is touched costs memory.
+const STACK: usize = 2 * 1024 * 1024;
+
+/// A handler's thread without work leaves after this time.
+const WORKER_IDLE: Duration = Duration::from_secs(1);
+
+/// Readiness events taken in one turn of a lane.
+const EVENTS: usize = 1024;
+
+/// A running gRPC server.
+///
+/// Every call has a thread of its own while its handler runs; sockets are served by a few more (`stolid-lane-N`). Dropping
+/// the server stops it at once, as `shutdown(Duration::ZERO)` does.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use stolid::Server;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::builder().start("127.0.0.1:0")?;
+/// println!("Listening on: {}", server.local_addr());
+/// let report = server.shutdown(Duration::from_secs(10));
+/// assert_eq!(report.cut, 0);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+/// A handle on a running server, for stopping it from elsewhere.
+#[derive(Debug, Clone)]
+pub struct ServerHandle {
+    shared: Arc<Shared>,
+}
+
+/// Figures of a running server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerStats {
+    /// Open connections.
+    pub connections: usize,
+    /// Handlers that run now.
+    pub running: usize,
+    /// Threads for handlers, running or waiting for work.
+    pub threads: usize,
+    /// Calls whose handler was started, since the start.
+    pub calls_started: u64,
+    /// Calls that were refused for want of a thread, since the start.
+    pub calls_refused: u64,
+}
+
+impl Server {
+    /// Starts to configure a server.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    /// The address the server listens on; the first if there are several.
+    ///
+    /// # Panics
+    /// Never: a server without an address does not start.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.addresses[0]
+    }
+
+    /// Every address the server listens on: `localhost` may have an IPv4 and an IPv6 one.
+    #[must_use]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.shared.addresses
+    }
+
+    /// Stops the server: closes the port, tells clients by GOAWAY, lets running calls finish for at most `timeout`, then
+    /// cancels what is left (cause `Shutdown`, status UNAVAILABLE) and gives handlers a second to return.
+    ///
+    /// Blocks until that is done. Called inside a handler of this server, it leaves that handler's own call alone.
+    pub fn shutdown(&self, timeout: Duration) -> ShutdownReport {
+        self.shared.shut_down(timeout)
+    }
+
+    /// Blocks until the server was shut down through a [`handle`](Self::handle) or by another thread.
+    pub fn wait(&self) {
+        self.shared.wait(None, |state| state.phase == Phase::Stopped);
+    }
+
+    /// A handle for other threads, such as one that waits for a signal.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Figures of this moment.
+    #[must_use]
+    pub fn stats(&self) -> ServerStats {
+        let (connections, running) = {
+            let state = self.shared.state();
+            (state.connections, state.running)
+        };
+        ServerStats {
+            connections,
+            running,
+            threads: self.shared.workers.threads(),
+            calls_started: self.shared.calls_started.load(Ordering::Relaxed),
+            calls_refused: self.shared.calls_refused.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let running = self.shared.state().phase == Phase::Serving;
+        if running {
+            self.shared.shut_down(Duration::ZERO);
+        }
+    }
+}
+
+impl ServerHandle {
+    /// As [`Server::shutdown`].
+    pub fn shutdown(&self, timeout: Duration) -> ShutdownReport {
+        self.shared.shut_down(timeout)
+    }
+
+    /// As [`Server::local_addr`].
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.addresses[0]
+    }
+}
+
+/// Configures a [`Server`]. The defaults need no tuning.
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is started"]
+pub struct ServerBuilder {
+    methods: Methods,
+    limits: Limits,
+    lanes: usize,
+    workers: WorkerConfig,
+}
+
+impl Default for ServerBuilder {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers =
+            WorkerConfig { name: "stolid".to_owned(), limit: WORKERS, stack_size: STACK, idle_timeout: WORKER_IDLE };
+        let limits = Limits {
+            messages: MessageLimits::default(),
+            max_connections: usize::MAX,
+            max_concurrent_streams: settings::MAX_STREAMS,
+            timeout: None,
+        };
+        // Handlers need the cores too: a lane for every second one.
+        Self { methods: Methods::default(), limits, lanes: cores.div_ceil(2).min(8), workers }
+    }
+}
+
+impl ServerBuilder {
+    /// Adds a service.
+    pub fn add_service(mut self, service: impl Service) -> Self {
+        self.methods.add(service);
+        self
+    }
+
+    /// Largest request message, bytes; 4 MiB unless set. A larger one fails its call with RESOURCE_EXHAUSTED.
+    pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+        self.limits.messages.receive = limit;
+        self
+    }
+
+    /// Largest response message, bytes; unlimited unless set.
+    pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+        self.limits.messages.send = limit;
+        self
+    }
+
+    /// Most connections at a time; further ones are closed at once. Unlimited unless set.
+    pub fn max_connections(mut self, limit: usize) -> Self {
+        self.limits.max_connections = limit;
+        self
+    }
+
+    /// Most calls at a time on one connection (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 section 6.5.2); 1024 unless set.
+    pub fn max_concurrent_streams(mut self, limit: u32) -> Self {
+        self.limits.max_concurrent_streams = limit;
+        self
+    }
+
+    /// A bound on the time of every call, whatever deadline the client sets. None unless set.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.limits.timeout = Some(timeout);
+        self
+    }
+
+    /// Most handler threads at a time; 8192 unless set. A call beyond it is refused at once with RESOURCE_EXHAUSTED: calls
+    /// never queue for a thread, for a queue behind blocked handlers can deadlock.
+    pub fn worker_limit(mut self, limit: usize) -> Self {
+        self.workers.limit = limit;
+        self
+    }
+
+    /// The stack of a handler's thread, bytes; 2 MiB unless set.
+    pub fn worker_stack_size(mut self, bytes: usize) -> Self {
+        self.workers.stack_size = bytes;
+        self
+    }
+
+    /// Threads that serve sockets; one for every two cores unless set, at least one.
+    pub fn lanes(mut self, lanes: usize) -> Self {
+        self.lanes = lanes.max(1);
+        self
+    }
+
+    /// Starts the server on every address that `address` resolves to; port 0 picks a free one, the same for all.
+    ///
+    /// # Errors
+    /// When the address cannot be resolved or bound, or a thread cannot be started.
+    pub fn start(self, address: impl ToSocketAddrs) -> Result<Server, Error> {
+        let listeners = listener::bind(&address)?;
+        self.start_on(listeners)
+    }
+
+    /// Starts the server on a listening socket made elsewhere.
+    ///
+    /// # Errors
+    /// When the socket cannot be used, or a thread cannot be started.
+    pub fn start_with_listener(self, listener: TcpListener) -> Result<Server, Error> {
+        self.start_on(vec![listener])
+    }
+
+    /// Starts the server and blocks until it is shut down, which takes another thread's [`ServerHandle`] or a handler: see
+    /// [`start`](Self::start) for a server that can be stopped from outside.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn serve(self, address: impl ToSocketAddrs) -> Result<(), Error> {
+        let server = self.start(address)?;
+        server.wait();
+        Ok(())
+    }
+
+    fn start_on(self, listeners: Vec<TcpListener>) -> Result<Server, Error> {
+        let addresses: io::Result<Vec<SocketAddr>> = listeners.iter().map(TcpListener::local_addr).collect();
+        let addresses = addresses.map_err(|error| Error::new(ErrorKind::Bind, "the listening socket", error))?;
+        let lane = || Lane::new(EVENTS).map_err(|error| Error::new(ErrorKind::Bind, "the event queue", error));
+        let lanes: Result<Vec<(Arc<Lane>, Turn)>, Error> = (0..self.lanes).map(|_| lane()).collect();
+        let (lanes, turns): (Vec<_>, Vec<_>) = lanes?.into_iter().unzip();
+        let workers = Workers::new(self.workers).map_err(|error| Error::new(ErrorKind::Thread, "handlers", error))?;
+        let listeners = Listeners::new(listeners, &lanes[0])
+            .map_err(|error| Error::new(ErrorKind::Bind, addresses[0].to_string(), error))?;
+        let shared = Shared::new(self.methods, workers, self.limits, lanes, addresses);
+        // From here on dropping the server stops what was started.
+        let server = Server { shared };
+        let mut listeners = Some(listeners);
+        for (number, turn) in turns.into_iter().enumerate() {
+            let spawned = running::spawn_lane(&server.shared, number, turn, listeners.take());
+            let thread = spawned.map_err(|error| Error::new(ErrorKind::Thread, "a lane", error))?;
+            server.shared.state().lanes.push(thread);
+        }
+        tracing::info!(addresses = ?server.shared.addresses, methods = ?server.shared.methods, "listening");
+        Ok(server)
+    }
+}

@@ -1,0 +1,57 @@
+//! What a drive (or a cancellation) leads to, carried out after every lock was released.
+
+use std::sync::{Arc, Weak};
+
+use super::Stream;
+use crate::connection::{Accepted, ClientEvents};
+use crate::context::{Callback, CancelCause};
+use crate::wait::{WakeSet, callbacks};
+
+/// Collected under locks, carried out by `fire` under none.
+#[derive(Default)]
+pub(crate) struct Effects {
+    /// Threads to wake.
+    pub(crate) wakes: WakeSet,
+    /// Calls to cancel because the call that they were made for was cancelled.
+    pub(crate) cancels: Vec<(Arc<Stream>, CancelCause)>,
+    /// Users' callbacks to run.
+    pub(crate) callbacks: Vec<(Callback, CancelCause)>,
+    /// Users' callbacks that will not run: their drop is user code too.
+    pub(crate) unused: Vec<Callback>,
+    /// Calls whose handler can start.
+    pub(crate) accepted: Vec<Accepted>,
+    /// Channels whose connection can be used now.
+    pub(crate) ready: Vec<Weak<dyn ClientEvents>>,
+    /// Channels whose connection is lost, and why.
+    pub(crate) lost: Vec<(Weak<dyn ClientEvents>, String)>,
+}
+
+impl Effects {
+    pub(crate) fn fire(self) {
+        let Self { wakes, cancels, callbacks, unused, accepted, ready, lost } = self;
+        // Before the callers wake, so that one who tries again finds the channel without the lost connection.
+        for events in ready.iter().filter_map(Weak::upgrade) {
+            events.ready();
+        }
+        for (events, why) in lost {
+            if let Some(events) = events.upgrade() {
+                events.lost(&why);
+            }
+        }
+        wakes.fire();
+        for call in accepted {
+            call.start();
+        }
+        for (stream, cause) in cancels {
+            stream.cancel(cause);
+        }
+        drop(unused);
+        if !callbacks.is_empty() {
+            callbacks::run(Box::new(move || {
+                for (callback, cause) in callbacks {
+                    callback(cause);
+                }
+            }));
+        }
+    }
+}

@@ -1,0 +1,418 @@
+//! One HTTP/2 stream as both sides of it see it: application threads fill and empty it, the drive carries it over.
+
+pub(crate) mod effects;
+pub(crate) mod inbox;
+pub(crate) mod outbox;
+pub(crate) mod sender;
+pub(crate) mod streaming;
+pub(crate) mod wait;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use h2::Reason;
+
+use crate::codec::Batch;
+use crate::connection::Connection;
+use crate::context::{CallState, CancelCause, Context};
+use crate::lane::timers::{Due, TimerKey};
+use crate::metadata::Metadata;
+pub(crate) use crate::protocol::mapping::Side;
+use crate::status::Status;
+use effects::Effects;
+use inbox::{End, Inbox, Taken};
+use outbox::{Finish, Outbox, Refused, Sending};
+use wait::TimedOut;
+
+/// Limits on messages, in bytes without the envelope's prefix.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MessageLimits {
+    pub(crate) receive: usize,
+    pub(crate) send: usize,
+}
+
+impl Default for MessageLimits {
+    fn default() -> Self {
+        Self { receive: 4 * 1024 * 1024, send: usize::MAX }
+    }
+}
+
+/// No slot in the connection's table (yet, or any more).
+pub(crate) const NO_SLOT: usize = usize::MAX;
+
+/// Bytes the application may have taken before the peer's window is refilled, unless the reader blocks first.
+const RELEASE_STEP: usize = 64 * 1024;
+
+/// A stream.
+///
+/// # Threads
+/// Any thread may use it. `slot` is stored by the drive; `flagged` is set by whoever puts the stream on the
+/// connection's list and cleared by the drive that takes it off.
+///
+/// # Locks
+/// `inbox`, `outbox` and `timer` are leaves (level 4); no two are ever held together.
+pub(crate) struct Stream {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) side: Side,
+    pub(crate) state: Arc<CallState>,
+    pub(crate) limits: MessageLimits,
+    inbox: Mutex<Inbox>,
+    outbox: Mutex<Outbox>,
+    timer: Mutex<Option<TimerKey>>,
+    pub(crate) slot: AtomicUsize,
+    pub(crate) flagged: AtomicBool,
+    /// Received bytes that the application has taken and the drive has not given back to the peer yet.
+    taken: AtomicUsize,
+    /// Server: set by `Sender::detach`, read when the handler returns.
+    detached: AtomicBool,
+    /// Server: the deadline is the server's, not the client's. Set before the handler starts.
+    pub(crate) own_deadline: AtomicBool,
+    /// Client: the server has not begun with the call. Set by the drive, before the outcome.
+    unprocessed: AtomicBool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("side", &self.side).field("method", &self.state.method()).finish_non_exhaustive()
+    }
+}
+
+impl Stream {
+    pub(crate) fn new(
+        connection: Arc<Connection>,
+        side: Side,
+        state: Arc<CallState>,
+        limits: MessageLimits,
+    ) -> Arc<Self> {
+        let stream = Arc::new(Self {
+            connection,
+            side,
+            state,
+            limits,
+            inbox: Mutex::new(Inbox::new(limits.receive)),
+            outbox: Mutex::new(Outbox::new()),
+            timer: Mutex::new(None),
+            slot: AtomicUsize::new(NO_SLOT),
+            flagged: AtomicBool::new(false),
+            taken: AtomicUsize::new(0),
+            detached: AtomicBool::new(false),
+            own_deadline: AtomicBool::new(false),
+            unprocessed: AtomicBool::new(false),
+        });
+        stream.state.attach(&stream);
+        stream
+    }
+
+    pub(crate) fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        lock(&self.inbox)
+    }
+
+    pub(crate) fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        lock(&self.outbox)
+    }
+
+    pub(crate) fn context(&self) -> Context {
+        Context::new(Arc::clone(&self.state))
+    }
+
+    /// Asks the lane to enforce the deadline even if nobody waits.
+    pub(crate) fn set_timer(self: &Arc<Self>) {
+        let Some(deadline) = self.state.deadline() else { return };
+        let target: Weak<Self> = Arc::downgrade(self);
+        let lane = &self.connection.lane;
+        let (key, earliest) = lane.timers.add(deadline, target);
+        *lock(&self.timer) = Some(key);
+        if earliest {
+            lane.wake();
+        }
+    }
+
+    fn clear_timer(&self) {
+        let key = lock(&self.timer).take();
+        if let Some(key) = key {
+            self.connection.lane.timers.remove(key);
+        }
+    }
+
+    // What the application does.
+
+    /// Blocks until at least one message or the end is there.
+    pub(crate) fn receive(self: &Arc<Self>, batch: &mut Batch, limit: Option<Instant>) -> Result<Taken, TimedOut> {
+        if let Some(taken) = self.inbox().take(batch, None) {
+            return Ok(taken);
+        }
+        self.give_back(true);
+        let deadline = [limit, self.state.deadline()].into_iter().flatten().min();
+        let waited = wait::until(Some(self), deadline, |waiter| self.inbox().take(batch, Some(waiter)));
+        waited.or_else(|timed_out| self.expired(batch, timed_out))
+    }
+
+    fn expired(self: &Arc<Self>, batch: &mut Batch, timed_out: TimedOut) -> Result<Taken, TimedOut> {
+        if self.state.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
+            self.cancel(CancelCause::DeadlineExceeded);
+            return self.inbox().take(batch, None).ok_or(timed_out);
+        }
+        Err(timed_out)
+    }
+
+    /// What is there right now.
+    pub(crate) fn try_receive(self: &Arc<Self>, batch: &mut Batch) -> Option<Taken> {
+        let taken = self.inbox().take(batch, None);
+        if taken.is_none() {
+            self.give_back(true);
+        }
+        taken
+    }
+
+    /// Counts bytes that the application has taken, so that the peer may send more.
+    pub(crate) fn took(self: &Arc<Self>, wire_bytes: usize) {
+        let taken = self.taken.fetch_add(wire_bytes, Ordering::Relaxed) + wire_bytes;
+        if taken >= RELEASE_STEP {
+            self.give_back(false);
+        }
+    }
+
+    fn give_back(self: &Arc<Self>, blocks: bool) {
+        if self.taken.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        self.touch();
+        if blocks {
+            self.connection.flush_queued();
+        } else {
+            self.connection.drive(false);
+        }
+    }
+
+    pub(crate) fn taken_bytes(&self) -> usize {
+        self.taken.swap(0, Ordering::Relaxed)
+    }
+
+    /// Blocks until the response headers are there; the end if there are none.
+    pub(crate) fn head(self: &Arc<Self>) -> Result<Result<Metadata, End>, TimedOut> {
+        let deadline = self.state.deadline();
+        let waited = wait::until(Some(self), deadline, |waiter| self.inbox().take_head(waiter));
+        if waited.is_err() {
+            self.cancel(CancelCause::DeadlineExceeded);
+            if let Some(End::Failed(status)) = self.inbox().end() {
+                return Ok(Err(End::Failed(status.clone())));
+            }
+        }
+        waited
+    }
+
+    /// Queues an encoded message, blocking while the quota is used up. `Err(None)`: the time ran out.
+    pub(crate) fn send(self: &Arc<Self>, scratch: &mut BytesMut, limit: Option<Instant>) -> Result<(), Option<Status>> {
+        match self.try_send(scratch) {
+            Ok(()) => return Ok(()),
+            Err(Refused::Closed(status)) => return Err(Some(status)),
+            Err(Refused::Full) => {}
+        }
+        // The drive may make room at once.
+        self.touch();
+        self.connection.drive(false);
+        let deadline = [limit, self.state.deadline()].into_iter().flatten().min();
+        let waited = wait::until(Some(self), deadline, |waiter| {
+            let pushed = self.outbox().push(scratch, Some(waiter));
+            match pushed {
+                Ok(queued) => Some(Ok(queued)),
+                Err(Refused::Closed(status)) => Some(Err(self.why_closed(status))),
+                Err(Refused::Full) => None,
+            }
+        });
+        match waited {
+            Ok(Ok(queued)) => {
+                self.queued(queued);
+                Ok(())
+            }
+            Ok(Err(status)) => Err(Some(status)),
+            Err(TimedOut) if self.state.deadline().is_some_and(|deadline| deadline <= Instant::now()) => {
+                self.cancel(CancelCause::DeadlineExceeded);
+                Err(Some(self.state.cause().unwrap_or(CancelCause::DeadlineExceeded).status(self.side)))
+            }
+            Err(TimedOut) => Err(None),
+        }
+    }
+
+    pub(crate) fn try_send(self: &Arc<Self>, scratch: &mut BytesMut) -> Result<(), Refused> {
+        let pushed = self.outbox().push(scratch, None);
+        match pushed {
+            Ok(queued) => {
+                self.queued(queued);
+                Ok(())
+            }
+            Err(Refused::Closed(status)) => Err(Refused::Closed(self.why_closed(status))),
+            Err(Refused::Full) => Err(Refused::Full),
+        }
+    }
+
+    /// A cancelled call says why, whatever it was closed with afterwards.
+    fn why_closed(&self, status: Status) -> Status {
+        match self.state.cause() {
+            Some(cause) if self.side == Side::Server => cause.status(self.side),
+            _ => status,
+        }
+    }
+
+    fn queued(self: &Arc<Self>, bytes: usize) {
+        let newly = self.touch();
+        self.connection.message_queued(newly, bytes);
+    }
+
+    /// Puts the stream on the connection's list of streams with something to do; true if it was not there.
+    pub(crate) fn touch(self: &Arc<Self>) -> bool {
+        let newly = !self.flagged.swap(true, Ordering::AcqRel);
+        if newly {
+            self.connection.add_dirty(Arc::clone(self));
+        }
+        newly
+    }
+
+    /// Sends what is queued now.
+    pub(crate) fn flush(self: &Arc<Self>) {
+        self.touch();
+        self.connection.drive(false);
+    }
+
+    /// No more messages after those that are queued.
+    pub(crate) fn finish(self: &Arc<Self>, finish: Finish) {
+        let mut effects = Effects::default();
+        if self.outbox().finish(finish, &mut effects.wakes) {
+            self.flush();
+        }
+        effects.fire();
+    }
+
+    /// Queues the one response and the end behind it.
+    pub(crate) fn respond(self: &Arc<Self>, head: Metadata, scratch: &mut BytesMut, trailers: Metadata) {
+        {
+            let mut outbox = self.outbox();
+            if matches!(outbox.sending, Sending::Open) {
+                if outbox.head.is_some() {
+                    outbox.head = Some(head);
+                }
+                outbox.trailers = trailers;
+                outbox.append(scratch);
+                outbox.sending = Sending::Finishing(Finish::Trailers(None));
+            }
+        }
+        self.flush();
+    }
+
+    /// The application has let go of its reading half: what still comes is thrown away.
+    ///
+    /// `ended`: it had read to the end, so that on a server nothing is left to give back before the call is over.
+    pub(crate) fn drop_reader(self: &Arc<Self>, ended: bool) {
+        self.inbox().drop_reader();
+        let has_slot = self.slot.load(Ordering::Acquire) != NO_SLOT;
+        if has_slot && !(ended && self.side == Side::Server) {
+            self.flush();
+        }
+    }
+
+    /// Client: blocks until the one response and the status are there; also ends at a second message, which is one too
+    /// many.
+    pub(crate) fn wait_outcome(self: &Arc<Self>) {
+        let waited = wait::until(Some(self), self.state.deadline(), |waiter| {
+            let mut inbox = self.inbox();
+            if inbox.end().is_some() || inbox.complete_messages() > 1 {
+                return Some(());
+            }
+            inbox.watch(waiter);
+            None
+        });
+        if waited == Err(TimedOut) {
+            self.cancel(CancelCause::DeadlineExceeded);
+        }
+    }
+
+    /// Server: the handler's return does not end the call.
+    pub(crate) fn detach(&self) {
+        self.detached.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_detached(&self) -> bool {
+        self.detached.load(Ordering::Acquire)
+    }
+
+    /// Ends the call from this side. The first cause stands; a call that is over stays as it ended.
+    pub(crate) fn cancel(self: &Arc<Self>, cause: CancelCause) {
+        let mut effects = Effects::default();
+        if self.state.cancelled(cause, &mut effects) {
+            let status = cause.status(self.side);
+            self.inbox().fail_at_once(status.clone(), &mut effects.wakes);
+            {
+                let mut outbox = self.outbox();
+                outbox.close(status.clone(), &mut effects.wakes);
+                if cause == CancelCause::DeadlineExceeded && self.own_deadline.load(Ordering::Relaxed) {
+                    // The client has no deadline that would explain a reset.
+                    outbox.sending = Sending::Finishing(Finish::Trailers(Some(status)));
+                } else {
+                    outbox.reset = Some(Reason::CANCEL);
+                }
+            }
+            self.flush();
+        }
+        effects.fire();
+    }
+
+    /// Client: whether the call may be made again without being done twice.
+    pub(crate) fn is_unprocessed(&self) -> bool {
+        self.unprocessed.load(Ordering::Acquire)
+    }
+
+    // What the drive does.
+
+    pub(crate) fn set_unprocessed(&self) {
+        self.unprocessed.store(true, Ordering::Release);
+    }
+
+    /// Server: the call is cancelled by something that happened to its connection.
+    pub(crate) fn cancelled_by(&self, cause: CancelCause, effects: &mut Effects) {
+        if self.state.cancelled(cause, effects) {
+            let status = cause.status(self.side);
+            self.inbox().fail_at_once(status.clone(), &mut effects.wakes);
+            self.outbox().close(status, &mut effects.wakes);
+        }
+        self.over(effects);
+    }
+
+    /// Client: the call has its final status. What was received before a failure can still be read.
+    pub(crate) fn finished(&self, end: End, cause: Option<CancelCause>, effects: &mut Effects) {
+        if let Some(cause) = cause {
+            self.state.cancelled(cause, effects);
+        }
+        let status = match &end {
+            End::Failed(status) => status.clone(),
+            End::Ok(_) | End::HalfClosed => Status::failed_precondition("the call already ended with OK"),
+        };
+        self.inbox().finish(end, &mut effects.wakes);
+        self.outbox().close(status, &mut effects.wakes);
+        self.over(effects);
+    }
+
+    /// The call is over: contexts stop, the timer goes.
+    pub(crate) fn over(&self, effects: &mut Effects) {
+        self.state.ended(effects);
+        self.clear_timer();
+    }
+}
+
+impl Due for Stream {
+    fn due(&self, _now: Instant) {
+        if let Some(stream) = self.state.stream() {
+            stream.cancel(CancelCause::DeadlineExceeded);
+        }
+    }
+}
+
+/// An instant `timeout` from now; `None` when that is beyond what the clock can tell.
+pub(crate) fn after(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}

@@ -1,0 +1,173 @@
+//! The sending side of a stream: filled by application threads, emptied by the drive as the peer's windows allow.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use h2::Reason;
+
+use crate::metadata::Metadata;
+use crate::status::Status;
+use crate::wait::{Waiter, WaiterList, WakeSet};
+
+/// Bytes a stream may have queued before `send` blocks. One larger message passes when nothing is queued.
+pub(crate) const QUOTA: usize = 64 * 1024;
+
+/// Messages from this size on are queued as they are; smaller ones are copied together.
+const PACK_BELOW: usize = 8 * 1024;
+
+/// How the sending side is doing.
+#[derive(Debug)]
+pub(crate) enum Sending {
+    /// Messages may be queued.
+    Open,
+    /// The last message is queued; what follows is the end of the stream.
+    Finishing(Finish),
+    /// Nothing more is sent: the stream is over, with this status.
+    Closed(Status),
+}
+
+/// What follows the last message.
+#[derive(Debug)]
+pub(crate) enum Finish {
+    /// Client: the half-close.
+    HalfClose,
+    /// Server: the trailers. The status is OK when `None`.
+    Trailers(Option<Status>),
+}
+
+/// The sending side.
+///
+/// # Locks
+/// Lives in a leaf mutex (level 4) of its stream.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    pub(crate) sending: Sending,
+    queue: VecDeque<Bytes>,
+    /// Small messages, packed; behind everything in `queue`.
+    tail: BytesMut,
+    len: usize,
+    /// Server: response headers that were not handed to h2 yet.
+    pub(crate) head: Option<Metadata>,
+    /// Server: headers go out even though there is no message yet.
+    pub(crate) head_now: bool,
+    pub(crate) trailers: Metadata,
+    /// The stream is to be reset with this reason.
+    pub(crate) reset: Option<Reason>,
+    waiters: WaiterList,
+}
+
+/// Why a message cannot be queued.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// The quota is used up.
+    Full,
+    /// Nothing more is sent.
+    Closed(Status),
+}
+
+impl Outbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            sending: Sending::Open,
+            queue: VecDeque::new(),
+            tail: BytesMut::new(),
+            len: 0,
+            head: Some(Metadata::new()),
+            head_now: false,
+            trailers: Metadata::new(),
+            reset: None,
+            waiters: WaiterList::default(),
+        }
+    }
+
+    /// Bytes that wait here.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Queues an encoded message, unless the quota is used up or the stream over; returns how many bytes are queued now.
+    /// `scratch` is empty afterwards.
+    pub(crate) fn push(&mut self, scratch: &mut BytesMut, waiter: Option<&Arc<Waiter>>) -> Result<usize, Refused> {
+        match &self.sending {
+            Sending::Open => {}
+            Sending::Finishing(_) => return Err(Refused::Closed(already_closed())),
+            Sending::Closed(status) => return Err(Refused::Closed(status.clone())),
+        }
+        if self.len > 0 && self.len + scratch.len() > QUOTA {
+            if let Some(waiter) = waiter {
+                self.waiters.add(waiter);
+            }
+            return Err(Refused::Full);
+        }
+        self.append(scratch);
+        Ok(self.len)
+    }
+
+    /// Queues an encoded message whatever the quota: the one response of a call.
+    pub(crate) fn append(&mut self, scratch: &mut BytesMut) {
+        self.len += scratch.len();
+        if scratch.len() < PACK_BELOW {
+            self.tail.extend_from_slice(scratch);
+            scratch.clear();
+        } else {
+            self.seal_tail();
+            self.queue.push_back(scratch.split().freeze());
+        }
+    }
+
+    fn seal_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.queue.push_back(self.tail.split().freeze());
+        }
+    }
+
+    /// Takes at most `limit` bytes from the front, without copying.
+    pub(crate) fn take(&mut self, limit: usize) -> Bytes {
+        if self.queue.is_empty() {
+            self.seal_tail();
+        }
+        let Some(front) = self.queue.front_mut() else { return Bytes::new() };
+        let chunk =
+            if front.len() <= limit { self.queue.pop_front().unwrap_or_default() } else { front.split_to(limit) };
+        self.len -= chunk.len();
+        chunk
+    }
+
+    /// Wakes senders that wait for room, if there is some.
+    pub(crate) fn wake_if_room(&mut self, wakes: &mut WakeSet) {
+        if self.len < QUOTA {
+            self.waiters.take(wakes);
+        }
+    }
+
+    /// No more messages; queued ones still go out, then `finish`. False when the stream was finished or over before.
+    pub(crate) fn finish(&mut self, finish: Finish, wakes: &mut WakeSet) -> bool {
+        if !matches!(self.sending, Sending::Open) {
+            return false;
+        }
+        self.sending = Sending::Finishing(finish);
+        self.waiters.take(wakes);
+        true
+    }
+
+    /// The stream is over: what is queued is thrown away, senders hear `status`.
+    pub(crate) fn close(&mut self, status: Status, wakes: &mut WakeSet) {
+        if !matches!(self.sending, Sending::Closed(_)) {
+            self.sending = Sending::Closed(status);
+        }
+        self.queue.clear();
+        self.tail = BytesMut::new();
+        self.len = 0;
+        self.waiters.take(wakes);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        !matches!(self.sending, Sending::Open)
+    }
+}
+
+/// What `send` says after this side has ended the stream itself.
+pub(crate) fn already_closed() -> Status {
+    Status::failed_precondition("the sending side of this call was already closed")
+}

@@ -1,0 +1,42 @@
+//! The one place where threads of the application block on a stream.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Stream;
+use crate::wait::Waiter;
+
+/// The wait's own deadline passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TimedOut;
+
+/// Blocks until `check` finds something, at most until `deadline`.
+///
+/// `check` looks under a leaf lock and registers the waiter when it finds nothing; it must have nothing to do with user
+/// code. On a client the waiting thread reads the socket itself when nobody else does.
+pub(crate) fn until<R>(
+    stream: Option<&Stream>,
+    deadline: Option<Instant>,
+    mut check: impl FnMut(&Arc<Waiter>) -> Option<R>,
+) -> Result<R, TimedOut> {
+    let waiter = Waiter::current();
+    let connection = stream.map(|stream| &stream.connection);
+    // What this thread has queued must be on its way before it blocks.
+    if let Some(connection) = connection {
+        connection.flush_queued();
+    }
+    loop {
+        // Notices from here on count, older ones are forgotten: `check` looks at what they were about.
+        waiter.begin();
+        if let Some(found) = check(&waiter) {
+            return Ok(found);
+        }
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Err(TimedOut);
+        }
+        match connection.and_then(|connection| connection.lead()) {
+            Some(lead) => lead.wait(&waiter, deadline),
+            None => waiter.park(deadline),
+        }
+    }
+}

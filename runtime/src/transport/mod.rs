@@ -1,0 +1,5 @@
+//! Bytes in and out of one connection: the socket, its buffers, and the adapter that h2 reads and writes through.
+
+pub(crate) mod first_bytes;
+pub(crate) mod h2_io;
+pub(crate) mod socket;
