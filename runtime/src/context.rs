@@ -210,6 +210,10 @@ impl CallState {
         cause
     }
 
+    pub(crate) fn unwatch(&self, waiter: &Arc<crate::wait::Waiter>) {
+        self.lock().waiters.remove(waiter);
+    }
+
     /// Makes a client call a child of this one: it is cancelled together with it.
     pub(crate) fn adopt(&self, child: &Arc<Stream>) {
         let cause = {
@@ -332,7 +336,8 @@ impl Context {
             inner.waiters.add(waiter);
             None
         };
-        let waited = crate::stream::wait::until(stream.as_deref(), deadline, check);
+        let waited =
+            crate::stream::wait::until(stream.as_deref(), deadline, check, |waiter| self.state.unwatch(waiter));
         waited.unwrap_or_else(|crate::stream::wait::TimedOut| self.cancelled())
     }
 

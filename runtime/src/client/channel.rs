@@ -190,10 +190,20 @@ impl Channel {
     ) -> Result<Arc<Connection>, Status> {
         let shared = self.shared();
         loop {
-            let waited = wait::until(None, deadline, |waiter| {
-                let cause = parent.and_then(|parent| parent.state.watch(waiter));
-                cause.map_or_else(|| shared.step(waiter), |cause| Some(Step::Fail(cause.status(Side::Client))))
-            });
+            let waited = wait::until(
+                None,
+                deadline,
+                |waiter| {
+                    let cause = parent.and_then(|parent| parent.state.watch(waiter));
+                    cause.map_or_else(|| shared.step(waiter), |cause| Some(Step::Fail(cause.status(Side::Client))))
+                },
+                |waiter| {
+                    shared.lock().waiters.remove(waiter);
+                    if let Some(parent) = parent {
+                        parent.state.unwatch(waiter);
+                    }
+                },
+            );
             match waited {
                 Ok(Step::Use(connection)) => return Ok(connection),
                 Ok(Step::Fail(status)) => return Err(status),

@@ -11,7 +11,7 @@ use super::outbound::{self};
 use super::protocol::{Polled, Protocol};
 use super::settle::{client_received, client_sent, lose, server_received, server_sent};
 use super::table::Table;
-use super::{Connection, Control, Role, settings};
+use super::{Accepted, Connection, Control, Role, settings};
 use crate::lane::timers::TimerKey;
 use crate::stream::effects::Effects;
 use crate::stream::{Side, Stream};
@@ -27,6 +27,8 @@ pub(super) struct Core {
     pub(super) table: Table,
     /// Client: calls that wait for the peer to allow one more stream.
     pub(super) waiting: VecDeque<Opening>,
+    /// Server: calls that wait because the peer does not read.
+    held_back: VecDeque<Accepted>,
     keys: Vec<usize>,
     /// What h2 was told as the connection's receive window.
     window: u32,
@@ -52,6 +54,7 @@ impl Core {
             protocol,
             table: Table::new(),
             waiting: VecDeque::new(),
+            held_back: VecDeque::new(),
             keys: Vec::new(),
             window: settings::CONNECTION_WINDOW,
             announced: false,
@@ -72,6 +75,7 @@ impl Core {
         self.obey(connection, effects);
         let mut again = self.carry(connection, effects);
         self.enforce(connection, effects);
+        self.hold_back(connection, effects);
         self.adjust_window();
         let unread = connection.socket.finish(Instant::now());
         again |= unread && reads;
@@ -104,6 +108,7 @@ impl Core {
                 return false;
             }
             let mut keys = std::mem::take(&mut self.keys);
+            self.table.recall_withheld();
             self.table.woken.take(&mut keys);
             let news = !keys.is_empty();
             for key in keys.drain(..) {
@@ -148,6 +153,22 @@ impl Core {
             Some(Control::Cut(cause)) => self.cut(connection, cause, effects),
             Some(Control::Abandon) => self.give_up(connection, "the connection was closed", effects),
             None => {}
+        }
+    }
+
+    /// Lets no more calls start while too much output waits for the peer; those that were held back go first.
+    fn hold_back(&mut self, connection: &Connection, effects: &mut Effects) {
+        let full = connection.unsent.load(Ordering::Relaxed) > settings::UNSENT_MAX;
+        if !full && self.held_back.is_empty() {
+            return;
+        }
+        self.held_back.extend(effects.accepted.drain(..));
+        // A call that was cancelled meanwhile is over, and its handler need not know of it.
+        self.held_back.retain(|call| call.stream.state.cause().is_none());
+        if full {
+            tracing::debug!(peer = ?connection.ends.peer, calls = self.held_back.len(), "the peer does not read; calls wait");
+        } else {
+            effects.accepted.extend(self.held_back.drain(..));
         }
     }
 
@@ -204,12 +225,6 @@ impl Core {
 
     /// The window follows what slow readers hold, so that they do not stop the connection's other streams.
     fn adjust_window(&mut self) {
-        if self.table.withheld && self.table.partial <= settings::INCOMPLETE_MAX {
-            self.table.withheld = false;
-            for key in self.table.keys() {
-                self.table.woken.push(key);
-            }
-        }
         let held = u32::try_from(self.table.held).unwrap_or(u32::MAX);
         let target = settings::CONNECTION_WINDOW.saturating_add(held).min(settings::CONNECTION_WINDOW_MAX);
         // Small changes are not worth a WINDOW_UPDATE frame, except back to rest.

@@ -26,6 +26,11 @@ impl Core {
             self.give_up(connection, "the peer sent no HTTP/2 preface in time", effects);
             return;
         }
+        if connection.socket.resets_too_often(now) {
+            tracing::warn!(peer = ?connection.ends.peer, "the peer makes us reset streams all the time; the connection is closed");
+            self.give_up(connection, "too many streams had to be reset", effects);
+            return;
+        }
         if connection.socket.stuck_since().is_some_and(|since| now.duration_since(since) >= settings::WRITE_STUCK) {
             tracing::info!(peer = ?connection.ends.peer, "the peer takes no bytes; the connection is closed");
             self.give_up(connection, "the peer takes no bytes", effects);

@@ -16,7 +16,7 @@ mod settle;
 mod table;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
@@ -134,6 +134,8 @@ pub(crate) struct Connection {
     /// Microseconds from `origin` to the end of the last drive; stored by the driver, read by senders.
     flushed: AtomicU64,
     dead: AtomicBool,
+    /// Bytes in the outboxes of all streams; counted by whoever adds or takes them.
+    pub(crate) unsent: Arc<AtomicUsize>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -193,6 +195,7 @@ impl Connection {
             origin: Instant::now(),
             flushed: AtomicU64::new(0),
             dead: AtomicBool::new(false),
+            unsent: Arc::default(),
         }
     }
 

@@ -45,6 +45,10 @@ pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Unsent bytes without any progress for so long end the connection.
 pub(crate) const WRITE_STUCK: Duration = Duration::from_secs(30);
 
+/// Unsent bytes of one connection above which its further calls wait before they start. Responses are not bound by the
+/// streams' quota, so that a client which sends requests and reads nothing could pile them up.
+pub(crate) const UNSENT_MAX: usize = 4 * 1024 * 1024;
+
 /// How long a closed connection waits for the peer's end.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 

@@ -10,7 +10,7 @@ use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use slab::Slab;
 
-use super::Accepted;
+use super::{Accepted, settings};
 use crate::protocol::response_head::NotGrpc;
 use crate::stream::{NO_SLOT, Stream};
 
@@ -208,6 +208,26 @@ impl Table {
         } else if slot.incomplete_since == 0 {
             self.incomplete += 1;
             slot.incomplete_since = self.incomplete;
+        }
+    }
+
+    /// Streams whose bytes were withheld are looked at again when that has changed: nothing else comes for them, for
+    /// their windows are shut.
+    pub(super) fn recall_withheld(&mut self) {
+        if !self.withheld {
+            return;
+        }
+        if self.partial <= settings::INCOMPLETE_MAX {
+            self.withheld = false;
+            for (key, slot) in &self.slots {
+                if slot.withheld > 0 {
+                    self.woken.push(key);
+                }
+            }
+        } else if let Some(oldest) = self.oldest_incomplete()
+            && self.slots[oldest].withheld > 0
+        {
+            self.woken.push(oldest);
         }
     }
 

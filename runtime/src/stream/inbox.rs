@@ -150,6 +150,10 @@ impl Inbox {
         self.waiters.add(waiter);
     }
 
+    pub(crate) fn unwatch(&mut self, waiter: &Arc<Waiter>) {
+        self.waiters.remove(waiter);
+    }
+
     /// The response headers, or the end that came without any.
     pub(crate) fn take_head(&mut self, waiter: &Arc<Waiter>) -> Option<Result<Metadata, End>> {
         match (&self.head, &self.end) {

@@ -90,13 +90,14 @@ impl Stream {
         state: Arc<CallState>,
         limits: MessageLimits,
     ) -> Arc<Self> {
+        let unsent = Arc::clone(&connection.unsent);
         let stream = Arc::new(Self {
             connection,
             side,
             state,
             limits,
             inbox: Mutex::new(Inbox::new(limits.receive)),
-            outbox: Mutex::new(Outbox::new()),
+            outbox: Mutex::new(Outbox::new(unsent)),
             timer: Mutex::new(None),
             slot: AtomicUsize::new(NO_SLOT),
             flagged: AtomicBool::new(false),
@@ -149,7 +150,12 @@ impl Stream {
         }
         self.give_back(true);
         let deadline = [limit, self.state.deadline()].into_iter().flatten().min();
-        let waited = wait::until(Some(self), deadline, |waiter| self.inbox().take(batch, Some(waiter)));
+        let waited = wait::until(
+            Some(self),
+            deadline,
+            |waiter| self.inbox().take(batch, Some(waiter)),
+            |waiter| self.inbox().unwatch(waiter),
+        );
         waited.or_else(|timed_out| self.expired(batch, timed_out))
     }
 
@@ -197,7 +203,12 @@ impl Stream {
     /// Blocks until the response headers are there; the end if there are none.
     pub(crate) fn head(self: &Arc<Self>) -> Result<Result<Metadata, End>, TimedOut> {
         let deadline = self.state.deadline();
-        let waited = wait::until(Some(self), deadline, |waiter| self.inbox().take_head(waiter));
+        let waited = wait::until(
+            Some(self),
+            deadline,
+            |waiter| self.inbox().take_head(waiter),
+            |waiter| self.inbox().unwatch(waiter),
+        );
         if waited.is_err() {
             self.cancel(CancelCause::DeadlineExceeded);
             if let Some(End::Failed(status)) = self.inbox().end() {
@@ -218,14 +229,19 @@ impl Stream {
         self.touch();
         self.connection.drive(false);
         let deadline = [limit, self.state.deadline()].into_iter().flatten().min();
-        let waited = wait::until(Some(self), deadline, |waiter| {
-            let pushed = self.outbox().push(scratch, Some(waiter));
-            match pushed {
-                Ok(queued) => Some(Ok(queued)),
-                Err(Refused::Closed(status)) => Some(Err(self.why_closed(status))),
-                Err(Refused::Full) => None,
-            }
-        });
+        let waited = wait::until(
+            Some(self),
+            deadline,
+            |waiter| {
+                let pushed = self.outbox().push(scratch, Some(waiter));
+                match pushed {
+                    Ok(queued) => Some(Ok(queued)),
+                    Err(Refused::Closed(status)) => Some(Err(self.why_closed(status))),
+                    Err(Refused::Full) => None,
+                }
+            },
+            |waiter| self.outbox().unwatch(waiter),
+        );
         match waited {
             Ok(Ok(queued)) => {
                 self.queued(queued);
@@ -319,14 +335,19 @@ impl Stream {
     /// Client: blocks until the one response and the status are there; also ends at a second message, which is one too
     /// many.
     pub(crate) fn wait_outcome(self: &Arc<Self>) {
-        let waited = wait::until(Some(self), self.state.deadline(), |waiter| {
-            let mut inbox = self.inbox();
-            if inbox.end().is_some() || inbox.complete_messages() > 1 {
-                return Some(());
-            }
-            inbox.watch(waiter);
-            None
-        });
+        let waited = wait::until(
+            Some(self),
+            self.state.deadline(),
+            |waiter| {
+                let mut inbox = self.inbox();
+                if inbox.end().is_some() || inbox.complete_messages() > 1 {
+                    return Some(());
+                }
+                inbox.watch(waiter);
+                None
+            },
+            |waiter| self.inbox().unwatch(waiter),
+        );
         if waited == Err(TimedOut) {
             self.cancel(CancelCause::DeadlineExceeded);
         }

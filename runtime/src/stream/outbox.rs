@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use h2::Reason;
@@ -55,6 +56,15 @@ pub(crate) struct Outbox {
     /// The stream is to be reset with this reason.
     pub(crate) reset: Option<Reason>,
     waiters: WaiterList,
+    /// Bytes in all outboxes of the connection.
+    unsent: Arc<AtomicUsize>,
+}
+
+/// A call that is forgotten takes its bytes out of the connection's sum.
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.unsent.fetch_sub(self.len, Ordering::Relaxed);
+    }
 }
 
 /// Why a message cannot be queued.
@@ -67,7 +77,7 @@ pub(crate) enum Refused {
 }
 
 impl Outbox {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(unsent: Arc<AtomicUsize>) -> Self {
         Self {
             sending: Sending::Open,
             queue: VecDeque::new(),
@@ -78,6 +88,7 @@ impl Outbox {
             trailers: Metadata::new(),
             reset: None,
             waiters: WaiterList::default(),
+            unsent,
         }
     }
 
@@ -107,6 +118,7 @@ impl Outbox {
     /// Queues an encoded message whatever the quota: the one response of a call.
     pub(crate) fn append(&mut self, scratch: &mut BytesMut) {
         self.len += scratch.len();
+        self.unsent.fetch_add(scratch.len(), Ordering::Relaxed);
         if scratch.len() < PACK_BELOW {
             self.tail.extend_from_slice(scratch);
             scratch.clear();
@@ -131,7 +143,12 @@ impl Outbox {
         let chunk =
             if front.len() <= limit { self.queue.pop_front().unwrap_or_default() } else { front.split_to(limit) };
         self.len -= chunk.len();
+        self.unsent.fetch_sub(chunk.len(), Ordering::Relaxed);
         chunk
+    }
+
+    pub(crate) fn unwatch(&mut self, waiter: &Arc<Waiter>) {
+        self.waiters.remove(waiter);
     }
 
     /// Wakes senders that wait for room, if there is some.
@@ -158,6 +175,7 @@ impl Outbox {
         }
         self.queue.clear();
         self.tail = BytesMut::new();
+        self.unsent.fetch_sub(self.len, Ordering::Relaxed);
         self.len = 0;
         self.waiters.take(wakes);
     }

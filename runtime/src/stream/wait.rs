@@ -13,11 +13,13 @@ pub(crate) struct TimedOut;
 /// Blocks until `check` finds something, at most until `deadline`.
 ///
 /// `check` looks under a leaf lock and registers the waiter when it finds nothing; it must have nothing to do with user
-/// code. On a client the waiting thread reads the socket itself when nobody else does.
+/// code. `forget` takes the waiter out again when the time has run out, or short-lived threads would pile up in the list.
+/// On a client the waiting thread reads the socket itself when nobody else does.
 pub(crate) fn until<R>(
     stream: Option<&Stream>,
     deadline: Option<Instant>,
     mut check: impl FnMut(&Arc<Waiter>) -> Option<R>,
+    forget: impl FnOnce(&Arc<Waiter>),
 ) -> Result<R, TimedOut> {
     let waiter = Waiter::current();
     let connection = stream.map(|stream| &stream.connection);
@@ -32,6 +34,7 @@ pub(crate) fn until<R>(
             return Ok(found);
         }
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            forget(&waiter);
             return Err(TimedOut);
         }
         match connection.and_then(|connection| connection.lead()) {

@@ -1,5 +1,6 @@
 //! Bytes in and out of one connection: the socket, its buffers, and the adapter that h2 reads and writes through.
 
 pub(crate) mod first_bytes;
+pub(crate) mod frames;
 pub(crate) mod h2_io;
 pub(crate) mod socket;

@@ -11,6 +11,7 @@ use std::time::Instant;
 use mio::net::TcpStream;
 
 use super::first_bytes::{Expect, FirstBytes, Verdict};
+use super::frames::{PREFACE, ResetRate};
 
 /// Bytes read from one connection in one drive. h2 reads until the socket says Pending, so that without a budget one
 /// busy peer would hold the lane.
@@ -58,6 +59,7 @@ struct State {
     /// The buffer was empty before this drive: waiting begins now.
     first_output: bool,
     last_progress: Instant,
+    resets: ResetRate,
 }
 
 impl Socket {
@@ -74,6 +76,7 @@ impl Socket {
             first: FirstBytes::new(expect),
             first_output: false,
             last_progress: now,
+            resets: ResetRate::new(if expect == Expect::Settings { PREFACE } else { 0 }, now),
         };
         Self {
             stream,
@@ -131,6 +134,11 @@ impl Socket {
     pub(crate) fn stuck_since(&self) -> Option<Instant> {
         let state = self.state();
         (state.out.len() > state.sent).then_some(state.last_progress)
+    }
+
+    /// Whether this side resets streams at a rate that only an attack explains.
+    pub(crate) fn resets_too_often(&self, now: Instant) -> bool {
+        self.state().resets.is_exceeded(now)
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
@@ -212,6 +220,7 @@ impl Socket {
         state.first_output |= state.out.is_empty();
         let mut taken = 0;
         for slice in slices {
+            state.resets.wrote(slice);
             state.out.extend_from_slice(slice);
             taken += slice.len();
         }

@@ -48,29 +48,9 @@ impl WaiterList {
     pub(crate) fn take(&mut self, into: &mut WakeSet) {
         into.waiters.append(&mut self.waiters);
     }
-
-    /// True if nobody waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The number of threads that wait.
-    pub(crate) fn len(&self) -> usize {
-        self.waiters.iter().count()
-    }
 }
 
 impl WakeSet {
-    /// A set with nobody in it.
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
-    /// True if nobody is to be woken.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiters.iter().next().is_none()
-    }
-
     /// Wakes everybody. No lock may be held.
     pub(crate) fn fire(mut self) {
         self.waiters.drain(|waiter| waiter.wake());
@@ -145,7 +125,7 @@ mod tests {
         for waiter in &waiters {
             list.add(waiter);
         }
-        assert_eq!(list.len(), 4);
+        assert_eq!(list.waiters.iter().count(), 4);
     }
 
     #[test]
@@ -155,24 +135,23 @@ mod tests {
         for (left, waiter) in [3, 2, 1, 0].into_iter().zip(&waiters) {
             list.remove(waiter);
             list.remove(waiter);
-            assert_eq!(list.len(), left);
+            assert_eq!(list.waiters.iter().count(), left);
         }
-        assert!(list.is_empty());
+        assert_eq!(list.waiters.iter().count(), 0);
         list.add(&waiters[3]);
-        assert_eq!(list.len(), 1);
+        assert_eq!(list.waiters.iter().count(), 1);
     }
 
     #[test]
     fn take_empties_the_list_and_adds_to_the_set() {
-        let mut set = WakeSet::new();
-        assert!(set.is_empty());
+        let mut set = WakeSet::default();
+        assert_eq!(set.waiters.iter().count(), 0);
         for number in [0, 1, 2, 5] {
             let mut list = list(&waiters(number));
             list.take(&mut set);
-            assert!(list.is_empty());
+            assert_eq!(list.waiters.iter().count(), 0);
         }
         assert_eq!(set.waiters.iter().count(), 8);
-        assert!(!set.is_empty());
     }
 
     #[test]
@@ -180,14 +159,14 @@ mod tests {
         let me = Waiter::current();
         let mut list = list(&waiters(3));
         list.add(&me);
-        let mut set = WakeSet::new();
+        let mut set = WakeSet::default();
         list.take(&mut set);
         me.begin();
         drop(set);
         assert!(!me.park_until(Instant::now()), "a dropped set has woken");
 
         list.add(&me);
-        let mut set = WakeSet::new();
+        let mut set = WakeSet::default();
         list.take(&mut set);
         me.begin();
         set.fire();
