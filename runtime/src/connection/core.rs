@@ -182,6 +182,21 @@ impl Core {
         }
     }
 
+    /// Takes what h2 still has of a stream after its connection has ended.
+    pub(super) fn receive_last(&mut self, key: usize, effects: &mut Effects) {
+        let Some((slot, waker)) = self.table.get(key) else { return };
+        let before = (slot.held, slot.partial);
+        let received = inbound::pump(slot, waker, effects);
+        let gone = match slot.stream.side {
+            Side::Server => server_received(slot, received, effects),
+            Side::Client => client_received(slot, received, effects),
+        };
+        self.table.account(key, before);
+        if gone {
+            self.remove(key);
+        }
+    }
+
     /// Carries one stream in both directions and acts on what that shows.
     pub(super) fn attend(&mut self, key: usize, effects: &mut Effects) {
         let oldest =
@@ -226,11 +241,14 @@ impl Core {
     /// The window follows what slow readers hold, so that they do not stop the connection's other streams.
     fn adjust_window(&mut self) {
         let held = u32::try_from(self.table.held).unwrap_or(u32::MAX);
-        let target = settings::CONNECTION_WINDOW.saturating_add(held).min(settings::CONNECTION_WINDOW_MAX);
+        // With too many incomplete messages the window is what keeps the oldest from becoming complete.
+        let crowded = self.table.partial > settings::INCOMPLETE_MAX;
+        let most = if crowded { settings::CONNECTION_WINDOW_CROWDED } else { settings::CONNECTION_WINDOW_MAX };
+        let target = settings::CONNECTION_WINDOW.saturating_add(held).min(most);
         // Small changes are not worth a WINDOW_UPDATE frame, except back to rest.
         let step = settings::CONNECTION_WINDOW / 8;
         if target.abs_diff(self.window) >= step || (held == 0 && target != self.window) {
-            if target == settings::CONNECTION_WINDOW_MAX && self.window != target {
+            if target == most && self.window != target {
                 tracing::warn!(held, "slow readers hold so much that their connection backs up");
             }
             self.protocol.set_window(target);

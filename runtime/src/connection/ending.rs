@@ -106,7 +106,7 @@ impl Core {
         }
         // What came just before the end is still with h2.
         for key in self.table.keys() {
-            self.attend(key, effects);
+            self.receive_last(key, effects);
         }
         let client = matches!(connection.role, Role::Client(_));
         let lost = error.is_some_and(|error| error.is_io()) || client;

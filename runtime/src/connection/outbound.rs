@@ -47,15 +47,12 @@ pub(super) fn pump(slot: &mut Slot, waker: &Waker, effects: &mut Effects) -> Sen
             Sent::Reset
         }
     };
-    match sent {
-        Sent::Open => {}
-        // The handle is kept: only through it can a stream be reset whose response nobody wants any more.
-        Sent::Finished => {
-            if let SendHandle::Stream(handle) = std::mem::replace(&mut slot.send, SendHandle::Done) {
-                slot.send = SendHandle::Ended(handle);
-            }
-        }
-        Sent::Reset => slot.send = SendHandle::Done,
+    // The handle is kept: only through it can a stream be reset whose response nobody wants any more, and it knows why
+    // the stream ended.
+    if sent != Sent::Open
+        && let SendHandle::Stream(handle) = std::mem::replace(&mut slot.send, SendHandle::Done)
+    {
+        slot.send = SendHandle::Ended(handle);
     }
     sent
 }

@@ -13,6 +13,10 @@ pub(crate) const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// beyond this the connection backs up.
 pub(crate) const CONNECTION_WINDOW_MAX: u32 = 16 * 1024 * 1024;
 
+/// The same while incomplete messages hold more than [`INCOMPLETE_MAX`], bytes: the oldest must be able to become complete,
+/// whatever the others have used of the window.
+pub(crate) const CONNECTION_WINDOW_CROWDED: u32 = 128 * 1024 * 1024;
+
 /// Bytes of incomplete messages on one connection that are given back to the peer before the message is complete. Beyond
 /// it only the oldest incomplete message may grow.
 pub(crate) const INCOMPLETE_MAX: usize = 64 * 1024 * 1024;

@@ -76,7 +76,8 @@ pub(super) fn server_sent(slot: &mut Slot, sent: Sent, waker: &Waker, effects: &
             return true;
         }
         Sent::Reset => {
-            slot.stream.cancelled_by(CancelCause::PeerReset, effects);
+            let cause = why_reset(slot, waker).unwrap_or(CancelCause::PeerReset);
+            slot.stream.cancelled_by(cause, effects);
             return true;
         }
     }
@@ -84,17 +85,25 @@ pub(super) fn server_sent(slot: &mut Slot, sent: Sent, waker: &Waker, effects: &
     if !matches!(slot.recv, RecvHandle::Ended(_) | RecvHandle::Done) {
         return false;
     }
+    let Some(cause) = why_reset(slot, waker) else { return false };
+    tracing::debug!(method = slot.stream.state.method(), %cause, "call cancelled");
+    slot.stream.cancelled_by(cause, effects);
+    true
+}
+
+/// Server: why the stream was reset; `None` when it was not.
+fn why_reset(slot: &mut Slot, waker: &Waker) -> Option<CancelCause> {
     let mut context = Context::from_waker(waker);
     let reset = match &mut slot.send {
         SendHandle::Respond(handle) => handle.poll_reset(&mut context),
-        SendHandle::Stream(handle) => handle.poll_reset(&mut context),
-        SendHandle::Ended(_) | SendHandle::Done => return true,
+        SendHandle::Stream(handle) | SendHandle::Ended(handle) => handle.poll_reset(&mut context),
+        SendHandle::Done => return Some(CancelCause::PeerReset),
     };
-    let Poll::Ready(reset) = reset else { return false };
-    let cause = if reset.is_ok() { CancelCause::PeerReset } else { CancelCause::ConnectionLost };
-    tracing::debug!(method = slot.stream.state.method(), ?reset, "call cancelled");
-    slot.stream.cancelled_by(cause, effects);
-    true
+    match reset {
+        Poll::Ready(Ok(_)) => Some(CancelCause::PeerReset),
+        Poll::Ready(Err(_)) => Some(CancelCause::ConnectionLost),
+        Poll::Pending => None,
+    }
 }
 
 /// Client: the status of a call whose stream ended without trailers.
