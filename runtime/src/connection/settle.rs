@@ -10,6 +10,7 @@ use super::inbound::Received;
 use super::outbound::{self, Sent};
 use super::table::{RecvHandle, SendHandle, Slot};
 use super::{Connection, settings};
+use crate::code::Code;
 use crate::context::CancelCause;
 use crate::protocol::mapping;
 use crate::status::Status;
@@ -106,12 +107,15 @@ fn why_reset(slot: &mut Slot, waker: &Waker) -> Option<CancelCause> {
     }
 }
 
+fn is_late(stream: &Stream) -> bool {
+    stream.state.deadline().is_some_and(|deadline| deadline <= Instant::now())
+}
+
 /// Client: the status of a call whose stream ended without trailers.
 fn failure(error: &h2::Error, stream: &Stream) -> (Status, CancelCause) {
-    let deadline = stream.state.deadline();
     let reset = error.is_reset().then(|| error.reason()).flatten();
     match reset {
-        Some(Reason::CANCEL) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+        Some(Reason::CANCEL) if is_late(stream) => {
             (CancelCause::DeadlineExceeded.status(Side::Client), CancelCause::DeadlineExceeded)
         }
         Some(reason) => (mapping::reset(reason, Side::Client), CancelCause::PeerReset),
@@ -125,7 +129,15 @@ pub(super) fn client_received(slot: &mut Slot, received: Received, effects: &mut
     match received {
         Received::Open | Received::HalfClosed => {}
         Received::Outcome(end) => {
-            stream.finished(end, None, effects);
+            match end {
+                // A server cancels a call whose deadline has passed, and its clock runs behind ours: when its word comes
+                // before our thread has looked at the clock, it is still the deadline that ended the call.
+                End::Failed(status) if status.code() == Code::Cancelled && is_late(&stream) => {
+                    let cause = CancelCause::DeadlineExceeded;
+                    stream.finished(End::Failed(cause.status(Side::Client)), Some(cause), effects);
+                }
+                end => stream.finished(end, None, effects),
+            }
             slot.over = true;
             // The server has answered before the requests were complete: it does not want the rest, and that is no
             // failure of the call. What it still sends behind its answer is refused.
