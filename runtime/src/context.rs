@@ -15,7 +15,7 @@ use crate::wait::WaiterList;
 use crate::wait::callbacks;
 
 /// Why a call was cancelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum CancelCause {
     /// The peer reset the stream: a client that cancelled or dropped its call, a server that gave up.
@@ -152,6 +152,10 @@ impl CallState {
         let _ = self.stream.set(Arc::downgrade(stream));
     }
 
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().ended
+    }
+
     pub(crate) fn stream(&self) -> Option<Arc<Stream>> {
         self.stream.get().and_then(Weak::upgrade)
     }
@@ -282,7 +286,8 @@ impl Context {
     /// Client calls made on this thread inherit its deadline and its cancellation; threads that a handler starts do not.
     #[must_use]
     pub fn current() -> Option<Self> {
-        CURRENT.with_borrow(Clone::clone)
+        // Not there any more while the thread's own values are dropped.
+        CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
     }
 
     /// The instant by which the call must be over.

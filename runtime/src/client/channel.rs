@@ -283,6 +283,7 @@ impl Shared {
         let authority = &self.target.authority;
         let error = Error::new(kind, authority.to_string(), cause);
         let why = Status::unavailable(error.to_string()).with_source(error.clone());
+        tracing::info!(%authority, %why, "connecting failed");
         self.set(|state| {
             state.lane = None;
             if matches!(state.phase, Phase::Shutdown) {
@@ -290,7 +291,6 @@ impl Shared {
             }
             state.failures += 1;
             let delay = backoff::delay(state.failures, backoff::random());
-            tracing::info!(%authority, %why, delay_ms = delay.as_millis() as u64, "connecting failed");
             state.phase = Phase::Failed { until: Instant::now() + delay, why, error };
         });
     }
@@ -325,28 +325,29 @@ impl Shared {
 }
 
 impl ClientEvents for Shared {
-    fn ready(&self) {
+    fn ready(&self, connection: &Arc<Connection>) {
         tracing::debug!(authority = %self.target.authority, "connected");
         self.set(|state| {
-            if let Phase::Connecting(Some(connection)) = &state.phase {
+            if matches!(&state.phase, Phase::Connecting(Some(made)) if Arc::ptr_eq(made, connection)) {
                 state.phase = Phase::Ready(Arc::clone(connection));
                 state.failures = 0;
             }
         });
     }
 
-    fn lost(&self, why: &str) {
-        let failed = matches!(self.lock().phase, Phase::Connecting(_));
-        if failed {
-            self.failed(ErrorKind::Handshake, why);
-            return;
-        }
-        self.set(|state| {
-            state.lane = None;
-            if let Phase::Ready(_) = &state.phase {
+    fn lost(&self, connection: &Arc<Connection>, why: &str) {
+        let mut failed = false;
+        self.set(|state| match &state.phase {
+            Phase::Connecting(Some(made)) if Arc::ptr_eq(made, connection) => failed = true,
+            Phase::Ready(used) if Arc::ptr_eq(used, connection) => {
+                state.lane = None;
                 state.phase = Phase::Idle;
             }
+            _ => {}
         });
+        if failed {
+            self.failed(ErrorKind::Handshake, why);
+        }
     }
 }
 

@@ -87,7 +87,7 @@ impl Grpc {
             let stream = self.open_with(&call, &message)?;
             let outcome = Streaming::new(Arc::clone(&stream)).outcome();
             // The server has promised that it has not begun (gRPC retry design, "transparent retries").
-            if outcome.is_err() && stream.is_unprocessed() && std::mem::take(&mut again) {
+            if outcome.is_err() && (stream.was_refused() || stream.was_kept_back()) && std::mem::take(&mut again) {
                 tracing::debug!(path, "the call was not processed and is made again");
                 continue;
             }
@@ -177,7 +177,7 @@ impl Grpc {
             let (stream, opening) = self.prepare(call, connection)?;
             fill(&stream)?;
             stream.connection.open(opening);
-            if !stream.is_unprocessed() || tries == OPEN_TRIES {
+            if !stream.was_kept_back() || tries == OPEN_TRIES {
                 return Ok(stream);
             }
         }

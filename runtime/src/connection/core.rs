@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::inbound::{self};
-use super::opening::{self, Opening};
+use super::opening::{self, Opened, Opening};
 use super::outbound::{self};
 use super::protocol::{Polled, Protocol};
 use super::settle::{client_received, client_sent, lose, server_received, server_sent};
@@ -36,6 +36,8 @@ pub(super) struct Core {
     announced: bool,
     pub(super) since: Instant,
     pub(super) draining: Option<Instant>,
+    /// What draining means was told to h2.
+    pub(super) goodbye: bool,
     pub(super) closing: Option<Instant>,
     pub(super) timer: Option<(Instant, TimerKey)>,
 }
@@ -60,6 +62,7 @@ impl Core {
             announced: false,
             since: Instant::now(),
             draining: None,
+            goodbye: false,
             closing: None,
             timer: None,
         }
@@ -76,9 +79,13 @@ impl Core {
         let mut again = self.carry(connection, effects);
         self.enforce(connection, effects);
         self.hold_back(connection, effects);
-        self.adjust_window();
-        let unread = connection.socket.finish(Instant::now());
-        again |= unread && reads;
+        self.adjust_window(connection);
+        let now = Instant::now();
+        let finished = connection.socket.finish(now);
+        again |= finished.unread && reads;
+        if finished.wrote {
+            connection.wrote(now);
+        }
         if matches!(self.protocol, Protocol::Lingering) {
             self.linger(connection);
         }
@@ -93,13 +100,15 @@ impl Core {
             if !self.protocol.is_open() {
                 return false;
             }
-            if let Err(error) = opening::open_waiting(&mut self.waiting, &mut self.protocol, &mut self.table, effects) {
+            let opened = opening::open_waiting(&mut self.waiting, &mut self.protocol, &mut self.table, effects);
+            let blocked = matches!(opened, Ok(Opened::Blocked));
+            if let Err(error) = opened {
                 // The connection takes no new streams, most likely after GOAWAY; those that run go on, and the channel
                 // makes a new connection for the next call.
                 let why = format!("the connection takes no new calls: {error}");
                 self.refuse_waiting(&why, effects);
                 if let Role::Client(events) = &connection.role {
-                    effects.lost.push((Weak::clone(events), why));
+                    effects.lost.push((Weak::clone(events), Arc::clone(connection), why));
                 }
             }
             connection.socket.begin_poll();
@@ -115,7 +124,9 @@ impl Core {
                 self.attend(key, effects);
             }
             self.keys = keys;
-            if !news {
+            // New SETTINGS may allow more streams, and nothing else tells of it.
+            let opens = !blocked && !self.waiting.is_empty() && self.protocol.allows_more_than(self.table.active());
+            if !news && !opens {
                 return false;
             }
         }
@@ -130,6 +141,7 @@ impl Core {
                 Polled::Closed(error) => return Some(error),
                 Polled::Call(request, respond) => {
                     if let Role::Server(calls) = &connection.role {
+                        connection.socket.took_on_a_stream();
                         opening::accept(connection, calls, &mut self.table, request, respond);
                     }
                 }
@@ -204,14 +216,13 @@ impl Core {
         let Some((slot, waker)) = self.table.get(key) else { return };
         let before = (slot.held, slot.partial);
         let taken = slot.stream.taken_bytes();
-        inbound::release(slot, taken);
+        inbound::taken(slot, taken);
         if slot.stream.inbox().reader_gone() {
             inbound::release(slot, slot.held);
         }
         let received = inbound::pump(slot, waker, effects);
         if oldest == Some(key) {
-            inbound::release(slot, slot.withheld);
-            slot.withheld = 0;
+            inbound::advance(slot);
         }
         let mut gone = match slot.stream.side {
             Side::Server => server_received(slot, received, effects),
@@ -239,11 +250,15 @@ impl Core {
     }
 
     /// The window follows what slow readers hold, so that they do not stop the connection's other streams.
-    fn adjust_window(&mut self) {
+    fn adjust_window(&mut self, connection: &Connection) {
         let held = u32::try_from(self.table.held).unwrap_or(u32::MAX);
         // With too many incomplete messages the window is what keeps the oldest from becoming complete.
         let crowded = self.table.partial > settings::INCOMPLETE_MAX;
-        let most = if crowded { settings::CONNECTION_WINDOW_CROWDED } else { settings::CONNECTION_WINDOW_MAX };
+        let most = match &connection.role {
+            Role::Client(_) => settings::CONNECTION_WINDOW_MAX_CLIENT,
+            Role::Server(_) if crowded => settings::CONNECTION_WINDOW_CROWDED,
+            Role::Server(_) => settings::CONNECTION_WINDOW_MAX,
+        };
         let target = settings::CONNECTION_WINDOW.saturating_add(held).min(most);
         // Small changes are not worth a WINDOW_UPDATE frame, except back to rest.
         let step = settings::CONNECTION_WINDOW / 8;
@@ -267,20 +282,20 @@ impl Core {
 
     pub(super) fn refuse_waiting(&mut self, why: &str, effects: &mut Effects) {
         for Opening { stream, .. } in std::mem::take(&mut self.waiting) {
-            stream.set_unprocessed();
+            stream.set_kept_back();
             lose(&stream, why, effects);
         }
     }
 
     /// Client: the channel learns that the server speaks HTTP/2.
-    fn announce(&mut self, connection: &Connection, effects: &mut Effects) {
+    fn announce(&mut self, connection: &Arc<Connection>, effects: &mut Effects) {
         if let Role::Client(events) = &connection.role
             && !self.announced
             && self.protocol.is_open()
             && connection.socket.verdict() == Verdict::Http2
         {
             self.announced = true;
-            effects.ready.push(Weak::clone(events));
+            effects.ready.push((Weak::clone(events), Arc::clone(connection)));
         }
     }
 }

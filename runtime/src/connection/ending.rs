@@ -20,13 +20,21 @@ impl Core {
         if !self.protocol.is_open() {
             return;
         }
+        if self.draining.is_some() && !self.goodbye {
+            self.say_goodbye();
+            self.carry(connection, effects);
+            if !self.protocol.is_open() {
+                return;
+            }
+        }
         let now = Instant::now();
         if self.silent(connection) && now.duration_since(self.since) >= settings::HANDSHAKE_TIMEOUT {
             tracing::info!(peer = ?connection.ends.peer, "no HTTP/2 preface in time: {}", connection.socket.describe_first_bytes());
             self.give_up(connection, "the peer sent no HTTP/2 preface in time", effects);
             return;
         }
-        if connection.socket.resets_too_often(now) {
+        // A client resets what its own program cancels, at whatever rate.
+        if matches!(connection.role, Role::Server(_)) && connection.socket.resets_too_often(now) {
             tracing::warn!(peer = ?connection.ends.peer, "the peer makes us reset streams all the time; the connection is closed");
             self.give_up(connection, "too many streams had to be reset", effects);
             return;
@@ -37,6 +45,7 @@ impl Core {
             return;
         }
         if self.draining.is_some_and(|since| now.duration_since(since) >= settings::DRAIN_PING)
+            && self.goodbye
             && self.table.is_empty()
             && self.closing.is_none()
         {
@@ -58,8 +67,16 @@ impl Core {
         if self.protocol.is_handshaking() {
             return self.give_up(connection, "the server is shutting down", effects);
         }
-        if self.draining.is_none() && self.protocol.drain() {
+        if self.draining.is_none() {
             self.draining = Some(Instant::now());
+        }
+        self.say_goodbye();
+    }
+
+    /// Once nothing waits to be opened: a client's calls that were made before its channel was dropped go on to their end.
+    fn say_goodbye(&mut self) {
+        if self.draining.is_some() && !self.goodbye && self.waiting.is_empty() {
+            self.goodbye = self.protocol.drain();
         }
     }
 
@@ -135,7 +152,7 @@ impl Core {
         }
         self.refuse_waiting(why, effects);
         if let Role::Client(events) = &connection.role {
-            effects.lost.push((Weak::clone(events), why.to_owned()));
+            effects.lost.push((Weak::clone(events), Arc::clone(connection), why.to_owned()));
         }
         self.closing = Some(Instant::now());
         if dead {

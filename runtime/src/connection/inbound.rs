@@ -33,6 +33,12 @@ pub(super) enum Received {
 
 /// Takes everything h2 has for this stream. Nothing may be left there: h2 charges what is unread to the connection.
 pub(super) fn pump(slot: &mut Slot, waker: &Waker, effects: &mut Effects) -> Received {
+    let mut broken = None;
+    let received = pump_all(slot, waker, effects, &mut broken);
+    broken.map_or(received, Received::Broken)
+}
+
+fn pump_all(slot: &mut Slot, waker: &Waker, effects: &mut Effects, broken: &mut Option<BrokenEnvelope>) -> Received {
     let mut context = Context::from_waker(waker);
     loop {
         match &mut slot.recv {
@@ -55,8 +61,9 @@ pub(super) fn pump(slot: &mut Slot, waker: &Waker, effects: &mut Effects) -> Rec
                     }
                 }
                 Poll::Ready(Some(Ok(data))) => {
-                    if let Err(broken) = data_arrived(slot, data, effects) {
-                        return Received::Broken(broken);
+                    // What follows a broken message is taken and thrown away, and the stream's end is still heard.
+                    if let Err(what) = data_arrived(slot, data, effects) {
+                        *broken = Some(what);
                     }
                 }
                 Poll::Ready(Some(Err(error))) => return Received::Failed(error),
@@ -162,6 +169,23 @@ fn outcome(slot: &Slot, trailers: Option<HeaderMap>) -> End {
             Err(broken) => End::Failed(mapping::broken_envelope(broken)),
         },
     }
+}
+
+/// Gives the bytes of an incomplete message back before it is complete, or one larger than the window never would be;
+/// but only while nothing complete waits to be read, or a reader that does not read would be sent ever more.
+pub(super) fn advance(slot: &mut Slot) {
+    if slot.withheld > 0 && slot.stream.inbox().complete_messages() == 0 {
+        slot.advanced += slot.withheld;
+        release(slot, slot.withheld);
+        slot.withheld = 0;
+    }
+}
+
+/// The application has taken `bytes`: what was not given back in advance is given back now.
+pub(super) fn taken(slot: &mut Slot, bytes: usize) {
+    let paid = bytes.min(slot.advanced);
+    slot.advanced -= paid;
+    release(slot, bytes - paid);
 }
 
 /// Gives `bytes` of the windows (stream and connection) back to the peer.

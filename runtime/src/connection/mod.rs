@@ -80,10 +80,11 @@ pub(crate) trait Method: Send + Sync {
 
 /// What a channel hears from its connection. Called under no lock.
 pub(crate) trait ClientEvents: Send + Sync {
-    /// The server speaks HTTP/2: calls may be made.
-    fn ready(&self);
-    /// No new calls: the server drains, or the connection is lost.
-    fn lost(&self, why: &str);
+    /// The server speaks HTTP/2: calls may be made on this connection.
+    fn ready(&self, connection: &Arc<Connection>);
+    /// No new calls on this connection: the server drains, or it is lost. May be told more than once, and after the
+    /// channel has gone on to another one.
+    fn lost(&self, connection: &Arc<Connection>, why: &str);
 }
 
 /// Which side of the connection we are.
@@ -93,7 +94,9 @@ pub(crate) enum Role {
 }
 
 /// What other threads ask of a connection, apart from streams with something to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// In rising order: the stronger of two stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Control {
     /// Say goodbye, finish what runs, close.
     Drain,
@@ -131,7 +134,7 @@ pub(crate) struct Connection {
     role: Role,
     lead: Option<Lead>,
     origin: Instant,
-    /// Microseconds from `origin` to the end of the last drive; stored by the driver, read by senders.
+    /// Microseconds from `origin` to the last write; stored by the driver, read by senders.
     flushed: AtomicU64,
     dead: AtomicBool,
     /// Bytes in the outboxes of all streams; counted by whoever adds or takes them.
@@ -225,7 +228,10 @@ impl Connection {
     }
 
     pub(crate) fn control(self: &Arc<Self>, control: Control) {
-        self.commands().control = Some(control);
+        {
+            let mut commands = self.commands();
+            commands.control = commands.control.max(Some(control));
+        }
         // The leader goes round too: it sets the timers that follow.
         self.drive(false);
         self.post();
@@ -282,14 +288,16 @@ impl Connection {
         let mut effects = Effects::default();
         let mut again = false;
         let rounds = if leads { 16 } else { 2 };
-        let kicked = self.kick.kick(leads, rounds, || again |= self.round(leads, &mut effects));
-        match kicked {
-            Kicked::Busy => {}
-            Kicked::Driven { post } => {
-                if post || again {
-                    self.post();
-                }
+        loop {
+            let kicked = self.kick.kick(leads, rounds, || again |= self.round(leads, &mut effects));
+            match kicked {
+                Kicked::Busy => {}
+                // Nobody turns the lane of a dead connection, so that what was left is refused here and now.
+                Kicked::Driven { post: true } if self.is_dead() => continue,
+                Kicked::Driven { post } if post || again => self.post(),
+                Kicked::Driven { .. } => {}
             }
+            break;
         }
         effects.fire();
     }
@@ -306,12 +314,16 @@ impl Connection {
             }
         };
         let driven = catch_unwind(AssertUnwindSafe(|| core.drive(self, leads, effects)));
-        self.flushed.store(self.origin.elapsed().as_micros() as u64, Ordering::Relaxed);
         driven.unwrap_or_else(|_| {
             tracing::error!(peer = ?self.ends.peer, "a connection panicked and is given up");
             core.give_up(self, "an internal error in the connection", effects);
             false
         })
+    }
+
+    fn wrote(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.origin);
+        self.flushed.store(since.as_micros() as u64, Ordering::Relaxed);
     }
 
     fn take_commands(&self) -> Commands {

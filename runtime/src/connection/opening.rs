@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -29,6 +29,15 @@ pub(crate) struct Opening {
     pub(crate) request: Request<()>,
 }
 
+/// How far opening came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opened {
+    /// Nothing waits, or the peer allows no more streams.
+    AsAllowed,
+    /// h2 takes no further stream at the moment.
+    Blocked,
+}
+
 /// Client: opens what has a place, first come first served. A request is only handed to h2 when the peer allows one
 /// more stream: h2 would open and then reset calls that were cancelled while it queued them.
 pub(super) fn open_waiting(
@@ -36,16 +45,17 @@ pub(super) fn open_waiting(
     protocol: &mut Protocol,
     table: &mut Table,
     effects: &mut Effects,
-) -> Result<(), h2::Error> {
-    let Protocol::Client { opener: Some(opener), .. } = protocol else { return Ok(()) };
+) -> Result<Opened, h2::Error> {
+    let Protocol::Client { opener: Some(opener), .. } = protocol else { return Ok(Opened::Blocked) };
     while !waiting.is_empty() && table.active() < opener.current_max_send_streams() {
-        let mut context = Context::from_waker(Waker::noop());
-        match opener.poll_ready(&mut context) {
+        // The stream opened last may not be on its way yet; its waker makes for another look.
+        let waker = table.opening_waker();
+        match opener.poll_ready(&mut Context::from_waker(&waker)) {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(error)) => return Err(error),
-            Poll::Pending => return Ok(()),
+            Poll::Pending => return Ok(Opened::Blocked),
         }
-        let Some(Opening { stream, request }) = waiting.pop_front() else { return Ok(()) };
+        let Some(Opening { stream, request }) = waiting.pop_front() else { return Ok(Opened::AsAllowed) };
         if stream.state.cause().is_some() {
             // Cancelled while it waited: it was never on the wire.
             stream.over(effects);
@@ -62,7 +72,7 @@ pub(super) fn open_waiting(
             }
         }
     }
-    Ok(())
+    Ok(Opened::AsAllowed)
 }
 
 /// Server: takes on a call, or answers it at once.

@@ -94,6 +94,14 @@ impl Protocol {
         }
     }
 
+    /// Client: whether the peer allows more streams than `active`.
+    pub(super) fn allows_more_than(&self, active: usize) -> bool {
+        match self {
+            Self::Client { opener: Some(opener), .. } => active < opener.current_max_send_streams(),
+            _ => false,
+        }
+    }
+
     pub(super) fn set_window(&mut self, size: u32) {
         match self {
             Self::Server(connection) => connection.set_target_window_size(size),

@@ -13,6 +13,10 @@ pub(crate) const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// beyond this the connection backs up.
 pub(crate) const CONNECTION_WINDOW_MAX: u32 = 16 * 1024 * 1024;
 
+/// The same on a client, bytes. What a client does not read is bounded by the streams that its own program has opened; a lower cap would
+/// let a program that reads slowly from many streams wait for ever for the answer of another call.
+pub(crate) const CONNECTION_WINDOW_MAX_CLIENT: u32 = 1024 * 1024 * 1024;
+
 /// The same while incomplete messages hold more than [`INCOMPLETE_MAX`], bytes: the oldest must be able to become complete,
 /// whatever the others have used of the window.
 pub(crate) const CONNECTION_WINDOW_CROWDED: u32 = 128 * 1024 * 1024;
@@ -36,6 +40,10 @@ pub(crate) const MAX_STREAMS: u32 = 1024;
 
 /// Streams a client opens before the server's SETTINGS arrive; h2 would open any number and see them refused.
 pub(crate) const FIRST_STREAMS: usize = 100;
+
+/// Calls that the client has reset before they were accepted, in one read. h2's default of 20 ends the connection of a client
+/// that cancels a burst of calls; one read budget holds about this many.
+pub(crate) const RESET_BEFORE_ACCEPT: usize = 2048;
 
 /// How long h2 remembers a stream that was reset, so that frames still on their way are no violation.
 pub(crate) const RESET_MEMORY: Duration = Duration::from_secs(10);
@@ -69,6 +77,7 @@ pub(crate) fn server(max_streams: u32) -> h2::server::Builder {
         .max_send_buffer_size(SEND_BUFFER)
         .max_concurrent_reset_streams(RESET_STREAMS.max(4 * max_streams as usize))
         .reset_stream_duration(RESET_MEMORY)
+        .max_pending_accept_reset_streams(RESET_BEFORE_ACCEPT)
         .max_local_error_reset_streams(None)
         .data_frame_budget(DATA_FRAME_BUDGET);
     builder

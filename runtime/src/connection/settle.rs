@@ -157,7 +157,7 @@ pub(super) fn client_received(slot: &mut Slot, received: Received, effects: &mut
             // and 8.7).
             let left_out = error.is_go_away() && error.is_remote();
             if left_out || (error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM)) {
-                stream.set_unprocessed();
+                stream.set_refused();
             }
             let (status, cause) = failure(&error, &stream);
             stream.finished(End::Failed(status), Some(cause), effects);

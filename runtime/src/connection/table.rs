@@ -85,6 +85,8 @@ pub(super) struct Slot {
     pub(super) partial: usize,
     /// Bytes of the incomplete message that were not given back to the peer yet; part of `held`.
     pub(super) withheld: usize,
+    /// Bytes that were given back before the application took them.
+    pub(super) advanced: usize,
     /// Orders incomplete messages by age; 0 without one.
     pub(super) incomplete_since: u64,
     /// The call's outcome is known; the slot stays while the application holds bytes of the window.
@@ -101,16 +103,24 @@ pub(super) struct Slot {
     pub(super) discard: bool,
 }
 
+impl Slot {
+    /// Bytes are withheld although the application has read everything before them: because of the connection's limit.
+    pub(super) fn waits_for_others(&self) -> bool {
+        self.withheld > 0 && self.stream.inbox().complete_messages() == 0
+    }
+}
+
 /// All streams of a connection.
 pub(super) struct Table {
     slots: Slab<Slot>,
     wakers: Vec<Waker>,
+    opening_waker: Option<Waker>,
     pub(super) woken: Arc<Woken>,
     /// Sum of `held`.
     pub(super) held: usize,
     /// Sum of `partial`.
     pub(super) partial: usize,
-    /// Some stream has bytes withheld.
+    /// Some stream's bytes may be withheld because of the connection's limit.
     pub(super) withheld: bool,
     incomplete: u64,
     /// Slots whose call is over.
@@ -122,6 +132,7 @@ impl Table {
         Self {
             slots: Slab::new(),
             wakers: Vec::new(),
+            opening_waker: None,
             woken: Arc::default(),
             held: 0,
             partial: 0,
@@ -129,6 +140,13 @@ impl Table {
             incomplete: 0,
             lingering: 0,
         }
+    }
+
+    /// Wakes for the sake of calls that wait for a stream: a key that no slot has, so that it is news and nothing more.
+    pub(super) fn opening_waker(&mut self) -> Waker {
+        let woken = &self.woken;
+        let make = || Waker::from(Arc::new(SlotWaker { slot: NO_SLOT, woken: Arc::clone(woken) }));
+        self.opening_waker.get_or_insert_with(make).clone()
     }
 
     /// Calls that run.
@@ -151,6 +169,7 @@ impl Table {
             held: 0,
             partial: 0,
             withheld: 0,
+            advanced: 0,
             incomplete_since: 0,
             over: false,
             lingers: false,
@@ -198,7 +217,7 @@ impl Table {
         let Some(slot) = self.slots.get_mut(key) else { return };
         self.held = self.held + slot.held - before.0;
         self.partial = self.partial + slot.partial - before.1;
-        self.withheld |= slot.withheld > 0;
+        self.withheld |= slot.waits_for_others();
         if slot.over && !slot.lingers {
             slot.lingers = true;
             self.lingering += 1;
@@ -220,12 +239,12 @@ impl Table {
         if self.partial <= settings::INCOMPLETE_MAX {
             self.withheld = false;
             for (key, slot) in &self.slots {
-                if slot.withheld > 0 {
+                if slot.waits_for_others() {
                     self.woken.push(key);
                 }
             }
         } else if let Some(oldest) = self.oldest_incomplete()
-            && self.slots[oldest].withheld > 0
+            && self.slots[oldest].waits_for_others()
         {
             self.woken.push(oldest);
         }

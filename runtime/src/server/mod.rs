@@ -125,13 +125,9 @@ impl Server {
     /// Figures of this moment.
     #[must_use]
     pub fn stats(&self) -> ServerStats {
-        let (connections, running) = {
-            let state = self.shared.state();
-            (state.connections, state.running)
-        };
         ServerStats {
-            connections,
-            running,
+            connections: self.shared.state().connections,
+            running: self.shared.running(),
             threads: self.shared.workers.threads(),
             calls_started: self.shared.calls_started.load(Ordering::Relaxed),
             calls_refused: self.shared.calls_refused.load(Ordering::Relaxed),

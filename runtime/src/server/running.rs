@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -33,8 +34,8 @@ pub(super) struct Limits {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) connections: usize,
-    /// Handlers that run.
-    pub(super) running: usize,
+    /// Handlers that wait for the end of a shutdown they asked for.
+    pub(super) stopping_handlers: usize,
     pub(super) lanes: Vec<JoinHandle<()>>,
     pub(super) phase: Phase,
 }
@@ -61,9 +62,13 @@ pub(super) struct Shared {
     pub(super) closed: AtomicBool,
     state: Mutex<State>,
     changed: Condvar,
+    /// Handlers that run. Changed for every call, and therefore not under the mutex.
+    running: AtomicUsize,
+    /// Somebody waits for handlers to end: set before that one looks at `running`, read after it was changed, so that one of
+    /// the two sees the other. Nobody is woken for a finished call before.
+    stopping: AtomicBool,
     pub(super) calls_started: AtomicU64,
     pub(super) calls_refused: AtomicU64,
-    pub(super) calls_finished: AtomicUsize,
     myself: Weak<Self>,
 }
 
@@ -97,15 +102,26 @@ impl Shared {
             closed: AtomicBool::new(false),
             state: Mutex::default(),
             changed: Condvar::new(),
+            running: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
             calls_started: AtomicU64::new(0),
             calls_refused: AtomicU64::new(0),
-            calls_finished: AtomicUsize::new(0),
             myself: Weak::clone(myself),
         })
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Handlers that run now.
+    pub(super) fn running(&self) -> usize {
+        self.running.load(Ordering::SeqCst)
+    }
+
+    /// From here on the end of every handler is told to those who `wait`.
+    pub(super) fn watch_handlers(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn notify(&self) {
@@ -221,7 +237,7 @@ struct Running<'a>(&'a Shared);
 impl<'a> Running<'a> {
     fn new(server: &'a Shared) -> Self {
         server.calls_started.fetch_add(1, Ordering::Relaxed);
-        server.state().running += 1;
+        server.running.fetch_add(1, Ordering::SeqCst);
         SERVING.set(server);
         Self(server)
     }
@@ -230,9 +246,12 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         SERVING.set(std::ptr::null());
-        self.0.calls_finished.fetch_add(1, Ordering::Relaxed);
-        self.0.state().running -= 1;
-        self.0.notify();
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+        if self.0.stopping.load(Ordering::SeqCst) {
+            // Under the mutex, or the waiter could be between its look and its sleep.
+            let _state = self.0.state();
+            self.0.notify();
+        }
     }
 }
 
@@ -241,7 +260,12 @@ impl Job for Call {
         let Self { server, call } = *self;
         let running = Running::new(&server);
         let Accepted { stream, metadata, method, .. } = call;
-        method.run(&stream, metadata);
+        // A handler's own panic is caught nearer; this one comes from a message that does not decode or encode itself.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| method.run(&stream, metadata))) {
+            tracing::error!(method = stream.state.method(), "a message panicked");
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
+            stream.finish(Finish::Trailers(Some(Status::internal("the server panicked over a message"))));
+        }
         drop(running);
     }
 

@@ -38,22 +38,23 @@ impl Shared {
                 return ShutdownReport::default();
             }
             state.phase = Phase::Stopping;
-            state.running
+            self.watch_handlers();
+            self.running()
         };
         tracing::info!(running, "the server shuts down");
         self.say_goodbye();
-        self.wait(deadline, |state| state.connections == 0 && state.running == 0);
-        let left = self.state().running;
+        self.wait(deadline, |state| state.connections == 0 && self.running() == 0);
+        let left = self.running();
         if left > 0 || self.state().connections > 0 {
             self.cut();
         }
         let grace = Instant::now() + LAST_GRACE;
-        self.wait(Some(grace), |state| state.running == 0);
+        self.wait(Some(grace), |_| self.running() == 0);
         self.wait(Some(grace), |state| state.connections == 0);
         self.workers.close();
         self.stop_lanes();
         let grace = Instant::now() + LAST_GRACE / 4;
-        let stuck = self.workers.join(grace).min(self.state().running);
+        let stuck = self.workers.join(grace).min(self.running());
         let report = ShutdownReport { drained: running.saturating_sub(left), cut: left, stuck };
         tracing::info!(?report, "the server has shut down");
         self.state().phase = Phase::Stopped;
@@ -63,7 +64,8 @@ impl Shared {
 
     /// A handler stops its own server: everything but its own call is drained, the rest follows when it has returned.
     fn shut_down_from_inside(self: &Arc<Self>, timeout: Duration) -> ShutdownReport {
-        let running = self.state().running.saturating_sub(1);
+        self.watch_handlers();
+        let running = self.running().saturating_sub(1);
         let server = Arc::clone(self);
         let patience = timeout.saturating_add(LAST_GRACE);
         let stopper = std::thread::Builder::new().name("stolid-shutdown".to_owned());
@@ -71,8 +73,14 @@ impl Shared {
             tracing::error!(%error, "the thread that shuts the server down could not be started");
             return ShutdownReport::default();
         }
-        self.wait(Instant::now().checked_add(timeout), |state| state.running <= 1);
-        let left = self.state().running.saturating_sub(1);
+        self.state().stopping_handlers += 1;
+        self.notify();
+        self.wait(Instant::now().checked_add(timeout), |state| self.running() <= state.stopping_handlers);
+        let left = {
+            let mut state = self.state();
+            state.stopping_handlers -= 1;
+            self.running().saturating_sub(1)
+        };
         ShutdownReport { drained: running.saturating_sub(left), cut: left, stuck: 0 }
     }
 

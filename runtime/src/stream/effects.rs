@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use super::Stream;
-use crate::connection::{Accepted, ClientEvents};
+use crate::connection::{Accepted, ClientEvents, Connection};
 use crate::context::{Callback, CancelCause};
 use crate::wait::{WakeSet, callbacks};
 
@@ -21,21 +21,23 @@ pub(crate) struct Effects {
     /// Calls whose handler can start.
     pub(crate) accepted: Vec<Accepted>,
     /// Channels whose connection can be used now.
-    pub(crate) ready: Vec<Weak<dyn ClientEvents>>,
+    pub(crate) ready: Vec<(Weak<dyn ClientEvents>, Arc<Connection>)>,
     /// Channels whose connection is lost, and why.
-    pub(crate) lost: Vec<(Weak<dyn ClientEvents>, String)>,
+    pub(crate) lost: Vec<(Weak<dyn ClientEvents>, Arc<Connection>, String)>,
 }
 
 impl Effects {
     pub(crate) fn fire(self) {
         let Self { wakes, cancels, callbacks, unused, accepted, ready, lost } = self;
         // Before the callers wake, so that one who tries again finds the channel without the lost connection.
-        for events in ready.iter().filter_map(Weak::upgrade) {
-            events.ready();
-        }
-        for (events, why) in lost {
+        for (events, connection) in ready {
             if let Some(events) = events.upgrade() {
-                events.lost(&why);
+                events.ready(&connection);
+            }
+        }
+        for (events, connection, why) in lost {
+            if let Some(events) = events.upgrade() {
+                events.lost(&connection, &why);
             }
         }
         wakes.fire();
@@ -45,13 +47,12 @@ impl Effects {
         for (stream, cause) in cancels {
             stream.cancel(cause);
         }
-        drop(unused);
-        if !callbacks.is_empty() {
-            callbacks::run(Box::new(move || {
-                for (callback, cause) in callbacks {
-                    callback(cause);
-                }
-            }));
+        // Each is a job of its own: one that panics takes no other with it.
+        for (callback, cause) in callbacks {
+            callbacks::run(Box::new(move || callback(cause)));
+        }
+        for callback in unused {
+            callbacks::run(Box::new(move || drop(callback)));
         }
     }
 }

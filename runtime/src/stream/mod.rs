@@ -69,8 +69,10 @@ pub(crate) struct Stream {
     detached: AtomicBool,
     /// Server: the deadline is the server's, not the client's. Set before the handler starts.
     pub(crate) own_deadline: AtomicBool,
-    /// Client: the server has not begun with the call. Set by the drive, before the outcome.
-    unprocessed: AtomicBool,
+    /// Client: the server has said that it has not begun with the call. Set by the drive, before the outcome.
+    refused: AtomicBool,
+    /// Client: the call was never handed to h2. Set by the drive, before the outcome.
+    kept_back: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -104,7 +106,8 @@ impl Stream {
             taken: AtomicUsize::new(0),
             detached: AtomicBool::new(false),
             own_deadline: AtomicBool::new(false),
-            unprocessed: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
+            kept_back: AtomicBool::new(false),
         });
         stream.state.attach(&stream);
         stream
@@ -129,6 +132,11 @@ impl Stream {
         let lane = &self.connection.lane;
         let (key, earliest) = lane.timers.add(deadline, target);
         *lock(&self.timer) = Some(key);
+        if self.state.is_over() {
+            // The call ended before there was a timer to clear.
+            self.clear_timer();
+            return;
+        }
         if earliest {
             lane.wake();
         }
@@ -314,7 +322,7 @@ impl Stream {
                     outbox.head = Some(head);
                 }
                 outbox.trailers = trailers;
-                outbox.append(scratch);
+                outbox.append_response(scratch);
                 outbox.sending = Sending::Finishing(Finish::Trailers(None));
             }
         }
@@ -383,15 +391,24 @@ impl Stream {
         effects.fire();
     }
 
-    /// Client: whether the call may be made again without being done twice.
-    pub(crate) fn is_unprocessed(&self) -> bool {
-        self.unprocessed.load(Ordering::Acquire)
+    /// Client: the server promises that it has not begun with the call: it may be made again, once.
+    pub(crate) fn was_refused(&self) -> bool {
+        self.refused.load(Ordering::Acquire)
+    }
+
+    /// Client: nothing of the call has left this side.
+    pub(crate) fn was_kept_back(&self) -> bool {
+        self.kept_back.load(Ordering::Acquire)
     }
 
     // What the drive does.
 
-    pub(crate) fn set_unprocessed(&self) {
-        self.unprocessed.store(true, Ordering::Release);
+    pub(crate) fn set_refused(&self) {
+        self.refused.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn set_kept_back(&self) {
+        self.kept_back.store(true, Ordering::Release);
     }
 
     /// Server: the call is cancelled by something that happened to its connection.

@@ -56,14 +56,17 @@ pub(crate) struct Outbox {
     /// The stream is to be reset with this reason.
     pub(crate) reset: Option<Reason>,
     waiters: WaiterList,
-    /// Bytes in all outboxes of the connection.
+    /// Bytes of responses, which are queued whatever the quota, in all outboxes of the connection. What a stream queues within its
+    /// quota does not count: it may wait for a window that only opens once another call of the same client is answered.
     unsent: Arc<AtomicUsize>,
+    /// This outbox's part of `unsent`.
+    counted: usize,
 }
 
 /// A call that is forgotten takes its bytes out of the connection's sum.
 impl Drop for Outbox {
     fn drop(&mut self) {
-        self.unsent.fetch_sub(self.len, Ordering::Relaxed);
+        self.uncount(self.counted);
     }
 }
 
@@ -89,6 +92,7 @@ impl Outbox {
             reset: None,
             waiters: WaiterList::default(),
             unsent,
+            counted: 0,
         }
     }
 
@@ -118,13 +122,27 @@ impl Outbox {
     /// Queues an encoded message whatever the quota: the one response of a call.
     pub(crate) fn append(&mut self, scratch: &mut BytesMut) {
         self.len += scratch.len();
-        self.unsent.fetch_add(scratch.len(), Ordering::Relaxed);
         if scratch.len() < PACK_BELOW {
             self.tail.extend_from_slice(scratch);
             scratch.clear();
         } else {
             self.seal_tail();
             self.queue.push_back(scratch.split().freeze());
+        }
+    }
+
+    /// Queues the one response of a call; its bytes count for the connection.
+    pub(crate) fn append_response(&mut self, scratch: &mut BytesMut) {
+        self.counted += scratch.len();
+        self.unsent.fetch_add(scratch.len(), Ordering::Relaxed);
+        self.append(scratch);
+    }
+
+    fn uncount(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.counted);
+        if bytes > 0 {
+            self.counted -= bytes;
+            self.unsent.fetch_sub(bytes, Ordering::Relaxed);
         }
     }
 
@@ -143,7 +161,7 @@ impl Outbox {
         let chunk =
             if front.len() <= limit { self.queue.pop_front().unwrap_or_default() } else { front.split_to(limit) };
         self.len -= chunk.len();
-        self.unsent.fetch_sub(chunk.len(), Ordering::Relaxed);
+        self.uncount(chunk.len());
         chunk
     }
 
@@ -175,7 +193,7 @@ impl Outbox {
         }
         self.queue.clear();
         self.tail = BytesMut::new();
-        self.unsent.fetch_sub(self.len, Ordering::Relaxed);
+        self.uncount(self.counted);
         self.len = 0;
         self.waiters.take(wakes);
     }

@@ -233,12 +233,12 @@ impl<T: Message> Sender<T> {
 
 /// Lends the thread's buffer; a handler that sends while it encodes would find it taken and get a fresh one.
 pub(crate) fn with_scratch<R>(work: impl FnOnce(&mut BytesMut) -> R) -> R {
-    let mut scratch = SCRATCH.take();
+    let mut scratch = SCRATCH.try_with(RefCell::take).unwrap_or_default();
     scratch.clear();
     let result = work(&mut scratch);
     scratch.clear();
     if scratch.capacity() <= SCRATCH_KEPT {
-        SCRATCH.replace(scratch);
+        let _ = SCRATCH.try_with(|kept| kept.replace(scratch));
     }
     result
 }

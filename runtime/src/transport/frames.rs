@@ -54,6 +54,8 @@ pub(crate) struct ResetRate {
     scanner: Scanner,
     since: Instant,
     resets: u32,
+    /// Streams taken on in this period: each may be reset once for a good reason (a cancellation, a deadline).
+    taken_on: u32,
 }
 
 impl ResetRate {
@@ -64,7 +66,7 @@ impl ResetRate {
     /// `preface`: bytes that come before the first frame.
     pub(crate) fn new(preface: usize, now: Instant) -> Self {
         let scanner = Scanner { skip: preface, header: [0; HEADER], filled: 0 };
-        Self { scanner, since: now, resets: 0 }
+        Self { scanner, since: now, resets: 0, taken_on: 0 }
     }
 
     /// Bytes that are about to be written.
@@ -73,12 +75,18 @@ impl ResetRate {
         self.scanner.scan(bytes, |kind| *resets += u32::from(kind == RST_STREAM));
     }
 
+    /// A stream was accepted.
+    pub(crate) fn took_on(&mut self) {
+        self.taken_on += 1;
+    }
+
     /// Whether the rate is too high. Asked once for each drive.
     pub(crate) fn is_exceeded(&mut self, now: Instant) -> bool {
-        let exceeded = self.resets > Self::LIMIT;
+        let exceeded = self.resets.saturating_sub(self.taken_on) > Self::LIMIT;
         if now.duration_since(self.since) >= Self::PERIOD {
             self.since = now;
             self.resets = 0;
+            self.taken_on = 0;
         }
         exceeded
     }

@@ -15,6 +15,9 @@ pub(crate) struct H2Io(pub(crate) Arc<Socket>);
 
 impl AsyncRead for H2Io {
     fn poll_read(self: Pin<&mut Self>, _cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.0.may_read() {
+            return Poll::Pending;
+        }
         // h2's buffer is reused, so that zeroing it costs only once.
         match self.0.read(buf.initialize_unfilled()) {
             Poll::Ready(Ok(n)) => {

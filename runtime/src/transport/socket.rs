@@ -62,6 +62,15 @@ struct State {
     resets: ResetRate,
 }
 
+/// What the end of a drive came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Finished {
+    /// Readable bytes were left for a later turn.
+    pub(crate) unread: bool,
+    /// There was something to write.
+    pub(crate) wrote: bool,
+}
+
 impl Socket {
     pub(crate) fn new(stream: TcpStream, expect: Expect, now: Instant) -> Self {
         let state = State {
@@ -117,23 +126,31 @@ impl Socket {
         self.state().fresh = false;
     }
 
-    /// A drive ends: writes what is buffered. Returns whether readable bytes were left for a later turn.
-    pub(crate) fn finish(&self, now: Instant) -> bool {
+    /// A drive ends: writes what is buffered.
+    pub(crate) fn finish(&self, now: Instant) -> Finished {
         let mut state = self.state();
         if std::mem::take(&mut state.first_output) {
             state.last_progress = now;
         }
+        let wrote = !state.out.is_empty();
         self.write_out(&mut state, now);
         if state.out.is_empty() && state.out.capacity() > 0 {
-            SPARE.with_borrow_mut(|spare| *spare = std::mem::take(&mut state.out));
+            // A thread that is about to end may have dropped its spare buffer already.
+            let out = std::mem::take(&mut state.out);
+            let _ = SPARE.try_with(|spare| spare.replace(out));
         }
-        state.unread
+        Finished { unread: state.unread, wrote }
     }
 
     /// Since when unsent bytes have been waiting without any progress.
     pub(crate) fn stuck_since(&self) -> Option<Instant> {
         let state = self.state();
         (state.out.len() > state.sent).then_some(state.last_progress)
+    }
+
+    /// A stream was accepted, which explains one reset.
+    pub(crate) fn took_on_a_stream(&self) {
+        self.state().resets.took_on();
     }
 
     /// Whether this side resets streams at a rate that only an attack explains.
@@ -150,17 +167,27 @@ impl Socket {
         self.state().first.describe()
     }
 
+    /// Whether a read makes sense now. Asked before a buffer is prepared for it.
+    pub(crate) fn may_read(&self) -> bool {
+        let mut state = self.state();
+        if state.eof {
+            return true;
+        }
+        if !self.readable.load(Ordering::Acquire) {
+            return false;
+        }
+        if !state.reads || state.budget == 0 {
+            state.unread = true;
+            return false;
+        }
+        true
+    }
+
+    /// Reads; only when [`may_read`](Self::may_read) says so.
     pub(crate) fn read(&self, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut state = self.state();
         if state.eof {
             return if state.fresh { Poll::Pending } else { Poll::Ready(Ok(0)) };
-        }
-        if !self.readable.load(Ordering::Acquire) {
-            return Poll::Pending;
-        }
-        if !state.reads || state.budget == 0 {
-            state.unread = true;
-            return Poll::Pending;
         }
         loop {
             match (&self.stream).read(buf) {
@@ -215,7 +242,7 @@ impl Socket {
             }
         }
         if state.out.capacity() == 0 {
-            state.out = SPARE.take();
+            state.out = SPARE.try_with(RefCell::take).unwrap_or_default();
         }
         state.first_output |= state.out.is_empty();
         let mut taken = 0;

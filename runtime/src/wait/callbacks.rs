@@ -62,8 +62,10 @@ fn serve() {
 }
 
 fn call(job: Job) {
-    if catch_unwind(AssertUnwindSafe(job)).is_err() {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
         tracing::error!("a cancellation callback panicked");
+        // The payload is the user's value, and its drop may panic too.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
     }
 }
 

@@ -1,0 +1,40 @@
+//! What stands in front of the line the user types.
+
+use crate::chat::session_id;
+use crate::terminal::theme::{Role, Theme};
+
+/// What the prompt tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prompt {
+    /// The current session.
+    pub session: Option<String>,
+    /// Whether there is a connection: `●` with one, `○` without.
+    pub connected: bool,
+}
+
+impl Prompt {
+    /// The prompt: `You [e5f6g7h8...] ● › `, or `You › ` without a session.
+    pub fn render(&self, theme: Theme) -> String {
+        let Some(session) = &self.session else {
+            return "You › ".to_owned();
+        };
+        let (mark, role) = if self.connected { ("●", Role::Good) } else { ("○", Role::Bad) };
+        format!("You [{}] {} › ", session_id::short(session), theme.paint(role, mark))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prompt_names_the_session_and_shows_the_connection() {
+        let mut prompt = Prompt::default();
+        assert_eq!(prompt.render(Theme::plain()), "You › ");
+        prompt.session = Some("e5f6g7h8-1234".to_owned());
+        assert_eq!(prompt.render(Theme::plain()), "You [e5f6g7h8...] ○ › ");
+        prompt.connected = true;
+        assert_eq!(prompt.render(Theme::plain()), "You [e5f6g7h8...] ● › ");
+        assert_eq!(prompt.render(Theme::coloured()), "You [e5f6g7h8...] \u{1b}[32m●\u{1b}[0m › ");
+    }
+}

@@ -1,0 +1,115 @@
+//! A peer in a process of its own: to be measured, to be killed.
+//!
+//! The program is `src/bin/test-peer.rs`; a test names it by `env!("CARGO_BIN_EXE_test-peer")`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+use crate::process::Process;
+
+/// How long a child may take to say a line.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A child process; killed when dropped.
+#[derive(Debug)]
+pub struct Child {
+    process: std::process::Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<String>,
+}
+
+impl Child {
+    /// Starts a server whose calls say what to do (see [`Handlers::as_told`]); gives its address.
+    ///
+    /// [`Handlers::as_told`]: crate::handlers::Handlers::as_told
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[track_caller]
+    #[must_use]
+    pub fn server(program: &str) -> (Self, SocketAddr) {
+        let child = Self::start(program, &["serve"]);
+        let line = child.expect_line("listening ");
+        let addr = line.parse().expect("the child says its address");
+        (child, addr)
+    }
+
+    /// Starts a client that makes one call (`say`, `repeat`, `gather` or `relay`) and stays in it.
+    ///
+    /// # Panics
+    /// When it does not get as far as calling.
+    #[track_caller]
+    #[must_use]
+    pub fn client(program: &str, addr: SocketAddr, method: &str) -> Self {
+        let child = Self::start(program, &["call", &addr.to_string(), method]);
+        child.expect_line("calling");
+        child
+    }
+
+    #[track_caller]
+    fn start(program: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("the program was built with the test");
+        let output = process.stdout.take().expect("the output is a pipe");
+        let input = process.stdin.take();
+        let (say, lines) = mpsc::channel();
+        let listen = move || {
+            let mut said = BufReader::new(output).lines().map_while(Result::ok);
+            // Nobody listens any more once the test has dropped the child.
+            let _ended = said.try_for_each(|line| say.send(line));
+        };
+        let listener = thread::Builder::new().name("child-output".to_owned()).spawn(listen);
+        listener.expect("a test may start a thread");
+        Self { process, input, lines }
+    }
+
+    /// Waits for the child's next line and gives what follows `prefix`.
+    ///
+    /// # Panics
+    /// When it says something else, or nothing within 20 s.
+    #[track_caller]
+    pub fn expect_line(&self, prefix: &str) -> String {
+        let line = self.lines.recv_timeout(PATIENCE).expect("the child says a line");
+        let rest = line.strip_prefix(prefix);
+        rest.unwrap_or_else(|| panic!("the child said {line:?}, not {prefix:?}")).to_owned()
+    }
+
+    /// Has a child server shut down with this much time for its calls; does not wait for it.
+    ///
+    /// # Panics
+    /// When the child is gone.
+    #[track_caller]
+    pub fn shut_down(&mut self, grace: Duration) {
+        let input = self.input.as_mut().expect("the input is a pipe");
+        writeln!(input, "shutdown {}", grace.as_millis()).expect("the child listens");
+    }
+
+    /// Kills the child as `kill -9` does and waits until it is gone.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    #[track_caller]
+    pub fn kill(&mut self) {
+        self.process.kill().expect("a child can be killed");
+        self.process.wait().expect("a killed child ends");
+    }
+
+    /// The child, to be measured.
+    #[must_use]
+    pub fn measured(&self) -> Process {
+        Process::with_id(self.process.id())
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to do.
+        let _gone = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}

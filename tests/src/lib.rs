@@ -1,0 +1,34 @@
+//! Everything about Stolid that needs two sides.
+//!
+//! | Module | For tests that |
+//! | --- | --- |
+//! | [`wire`] | do what a healthy peer cannot: frames by hand over a real socket, in both roles |
+//! | [`pair`] | look at behaviour: a running server and a channel to it in one line |
+//! | [`handlers`] | need a handler of their own, written as a closure in the test |
+//! | [`gate`] | hold a handler until the test lets it go on |
+//! | [`endings`] | end a wait in a way the tables name |
+//! | [`child`] | need a peer in a process of its own, to be measured or killed |
+//! | [`process`] | count threads, memory and open files, and wait for a condition |
+//! | [`watchdog`] | could hang |
+//!
+//! [`measured`] is the service that the benchmarks measure.
+
+pub mod child;
+pub mod endings;
+pub mod gate;
+pub mod handlers;
+pub mod measured;
+pub mod pair;
+pub mod process;
+pub mod watchdog;
+pub mod wire;
+
+/// The service `testing.v1.Echo`, its messages, server and client.
+pub mod echo {
+    stolid::include_proto!("testing.v1");
+}
+
+/// The service `lab.Bench` of the measurements, its messages, server and client.
+pub mod lab {
+    stolid::include_proto!("lab");
+}

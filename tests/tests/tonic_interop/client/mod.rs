@@ -1,0 +1,59 @@
+//! tonic as the client of our server.
+
+mod calls;
+mod endings;
+mod failures;
+
+use std::net::SocketAddr;
+
+use stolid::ServerBuilder;
+use stolid_tests::echo::Note;
+use stolid_tests::handlers::{Handlers, note};
+use stolid_tests::pair;
+use stolid_tests::watchdog::watched;
+use tokio_stream::{Stream, StreamExt};
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::echo::echo_client::EchoClient;
+use crate::runtime;
+
+type Client = EchoClient<Channel>;
+
+/// Runs a test of tonic's client against our server with these handlers.
+#[track_caller]
+fn calling(handlers: Handlers, test: impl AsyncFnOnce(Client) + Send + 'static) {
+    calling_with(handlers, |builder| builder, test);
+}
+
+/// The same with settings of its own for the server.
+#[track_caller]
+fn calling_with(
+    handlers: Handlers,
+    configure: impl FnOnce(ServerBuilder) -> ServerBuilder + Send + 'static,
+    test: impl AsyncFnOnce(Client) + Send + 'static,
+) {
+    watched(move || {
+        let server = pair::serve_with(handlers, configure);
+        runtime().block_on(async {
+            let channel = connected(server.local_addr()).await;
+            test(EchoClient::new(channel)).await;
+        });
+    });
+}
+
+async fn connected(addr: SocketAddr) -> Channel {
+    let endpoint = Endpoint::from_shared(format!("http://{addr}")).expect("it is an address");
+    endpoint.connect().await.expect("the server listens")
+}
+
+/// The messages of a stream that ends well.
+async fn all(stream: impl Stream<Item = Result<Note, Status>>) -> Vec<Note> {
+    let stream = stream.map(|message| message.expect("the stream goes on"));
+    stream.collect().await
+}
+
+/// Notes with the numbers from 0.
+fn numbered(count: u64) -> impl Stream<Item = Note> {
+    tokio_stream::iter((0..count).map(note))
+}

@@ -1,0 +1,25 @@
+//! Calls between Stolid and tonic, in both directions.
+
+mod client;
+mod samples;
+mod server;
+
+use tokio::runtime::{Builder, Runtime};
+
+/// tonic's client and server of the test service; the messages are ours.
+#[expect(
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    unreachable_pub,
+    unused_qualifications,
+    reason = "tonic's generator writes it"
+)]
+mod echo {
+    include!(concat!(env!("OUT_DIR"), "/tonic/testing.v1.rs"));
+}
+
+/// A runtime for tonic, with threads of its own.
+fn runtime() -> Runtime {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("the machine has threads left")
+}

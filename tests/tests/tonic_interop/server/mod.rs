@@ -1,0 +1,21 @@
+//! tonic as the server that our client calls.
+
+mod calls;
+mod endings;
+mod failures;
+mod service;
+
+use stolid_tests::echo::echo_client::EchoClient;
+use stolid_tests::pair;
+use stolid_tests::watchdog::watched;
+
+use service::TonicServer;
+
+/// Runs a test of our client against tonic's server.
+#[track_caller]
+fn calling(test: impl FnOnce(EchoClient, &TonicServer) + Send + 'static) {
+    watched(|| {
+        let server = TonicServer::start(|builder| builder);
+        test(pair::client_of(server.addr()), &server);
+    });
+}
