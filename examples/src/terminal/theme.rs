@@ -43,7 +43,9 @@ impl Theme {
     pub fn of_standard_output() -> Self {
         let stdout = io::stdout();
         let choice = anstream::AutoStream::choice(&stdout);
-        Self { coloured: stdout.is_terminal() && choice != anstream::ColorChoice::Never }
+        // The automatic choice takes every terminal of a build machine for one with colours.
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self { coloured: stdout.is_terminal() && !dumb && choice != anstream::ColorChoice::Never }
     }
 
     /// `text` as it looks in `role`.

@@ -256,8 +256,8 @@ impl Connection {
     pub(crate) fn message_queued(self: &Arc<Self>, newly: bool, bytes: usize) {
         if bytes >= PACK {
             self.drive(false);
-        } else if self.is_dead() {
-            // Nobody turns the lane of a dead connection.
+        } else if self.is_dead() || self.lane.is_stopped() {
+            // Nobody turns the lane any more.
             self.drive(false);
         } else if newly {
             let flushed = Duration::from_micros(self.flushed.load(Ordering::Relaxed));
@@ -272,8 +272,8 @@ impl Connection {
     /// Leaves the connection to its lane.
     fn post(self: &Arc<Self>) {
         self.lane.post(self);
-        if self.is_dead() {
-            // Its lane may never be turned again, and the list would keep it alive.
+        if self.is_dead() || self.lane.is_stopped() {
+            // The lane may never be turned again, and the list would keep the connection alive.
             self.lane.forget(self);
         } else if let Some(lead) = &self.lead {
             lead.attend();
@@ -293,7 +293,7 @@ impl Connection {
             match kicked {
                 Kicked::Busy => {}
                 // Nobody turns the lane of a dead connection, so that what was left is refused here and now.
-                Kicked::Driven { post: true } if self.is_dead() => continue,
+                Kicked::Driven { post: true } if self.is_dead() || self.lane.is_stopped() => continue,
                 Kicked::Driven { post } if post || again => self.post(),
                 Kicked::Driven { .. } => {}
             }

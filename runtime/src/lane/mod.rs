@@ -50,6 +50,8 @@ pub(crate) struct Lane {
     /// Set by the first `post` after a turn, cleared by the leader before it takes the list: one system call a turn.
     pending: AtomicBool,
     connections: Mutex<Slab<Arc<Connection>>>,
+    /// Nobody will turn the lane any more. Set once, by who has joined its thread.
+    stopped: AtomicBool,
     pub(crate) timers: Timers,
     /// Numbers the turns, so that a connection is driven once in each.
     turns: AtomicU64,
@@ -84,6 +86,7 @@ impl Lane {
             ready: Mutex::new(Vec::new()),
             pending: AtomicBool::new(false),
             connections: Mutex::new(Slab::new()),
+            stopped: AtomicBool::new(false),
             timers: Timers::new(),
             turns: AtomicU64::new(1),
         };
@@ -141,6 +144,18 @@ impl Lane {
 
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// The last turn is over. What was left for the next one is forgotten, or the list would keep it alive.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        let left = std::mem::take(&mut *lock(&self.ready));
+        // Dropped here, under no lock.
+        drop(left);
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
     }
 
     /// Leaves a connection for the lane's next turn.

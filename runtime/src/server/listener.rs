@@ -163,6 +163,9 @@ fn admit(server: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
                 connection.control(Control::Drain);
             }
             lane.post(&connection);
+            if connection.is_dead() {
+                lane.forget(&connection);
+            }
         }
         Err(error) => {
             tracing::warn!(%peer, %error, "connection refused: it could not be registered");

@@ -115,6 +115,9 @@ impl Shared {
                 tracing::error!("a lane's thread panicked");
             }
         }
+        for lane in &self.lanes {
+            lane.stop();
+        }
         for connection in self.lanes.iter().flat_map(|lane| lane.connections()) {
             connection.control(Control::Abandon);
         }
