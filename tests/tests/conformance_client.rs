@@ -6,7 +6,7 @@ use prost::Message;
 use stolid::{Code, Response, Status};
 use stolid_tests::echo::Note;
 use stolid_tests::echo::echo_client::EchoClient;
-use stolid_tests::handlers::note;
+use stolid_tests::handlers::{note, note_of};
 use stolid_tests::pair::scripted_server;
 use stolid_tests::watchdog::watched;
 use stolid_tests::wire::{Reason, Wire, WireListener, envelope};
@@ -306,5 +306,28 @@ fn a_ping_is_answered_while_nobody_calls() {
         wire.sync();
         drop(replies);
         wire.sync();
+    });
+}
+
+#[test]
+fn a_large_second_message_fails_a_unary_call() {
+    watched(|| {
+        let (client, mut wire) = scripted_server();
+        let (caller, stream) = calling(&client, &mut wire);
+        wire.send_headers(stream, &GOOD, false);
+        wire.send_data(stream, &envelope(&note(1).encode_to_vec()), false);
+        // Larger than the window that is left while the first message is not taken.
+        let mut second = envelope(&note_of(2 << 20).encode_to_vec());
+        while !second.is_empty() {
+            let piece = second.len().min(16_000);
+            if wire.send_window(stream) >= piece as i64 {
+                let rest = second.split_off(piece);
+                wire.send_data(stream, &second, false);
+                second = rest;
+            } else {
+                wire.recv_window_update();
+            }
+        }
+        assert_eq!(status_of(caller).code(), Code::Unimplemented);
     });
 }

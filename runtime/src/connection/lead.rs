@@ -118,7 +118,9 @@ impl Lead {
     /// The caller's lead ends: to the keeper if anyone waits, else it falls free.
     fn leave(&self) {
         let mut state = self.state();
-        if state.waiting > 0 {
+        // What was posted after the last turn must not wait for the keeper's tick either.
+        let posted = self.lane.is_posted();
+        if state.waiting > 0 || posted {
             state.holder = Holder::Keeper;
             state.quiet = 0;
         } else {
@@ -126,7 +128,7 @@ impl Lead {
             state.idle_since = Instant::now();
         }
         // Without a waiting caller the keeper's own tick is soon enough, unless it sleeps without one.
-        if (state.waiting > 0 || state.keeper_asleep)
+        if (state.waiting > 0 || posted || state.keeper_asleep)
             && let Some(keeper) = &state.keeper
         {
             keeper.unpark();

@@ -42,8 +42,8 @@ pub(crate) const MAX_STREAMS: u32 = 1024;
 pub(crate) const FIRST_STREAMS: usize = 100;
 
 /// Calls that the client has reset before they were accepted, in one read. h2's default of 20 ends the connection of a client
-/// that cancels a burst of calls; one read budget holds about this many.
-pub(crate) const RESET_BEFORE_ACCEPT: usize = 2048;
+/// that cancels a burst of calls; one read budget holds fewer than this, at 29 bytes for the smallest call and its reset.
+pub(crate) const RESET_BEFORE_ACCEPT: usize = 4096;
 
 /// How long h2 remembers a stream that was reset, so that frames still on their way are no violation.
 pub(crate) const RESET_MEMORY: Duration = Duration::from_secs(10);

@@ -166,6 +166,11 @@ impl Lane {
         self.wake();
     }
 
+    /// Something was posted that no turn has taken up.
+    pub(crate) fn is_posted(&self) -> bool {
+        self.pending.load(Ordering::SeqCst)
+    }
+
     /// Ends the leader's blocking poll.
     pub(crate) fn wake(&self) {
         if !self.pending.swap(true, Ordering::SeqCst)

@@ -78,8 +78,9 @@ impl Shared {
         self.wait(Instant::now().checked_add(timeout), |state| self.running() <= state.stopping_handlers);
         let left = {
             let mut state = self.state();
+            let left = self.running().saturating_sub(state.stopping_handlers);
             state.stopping_handlers -= 1;
-            self.running().saturating_sub(1)
+            left
         };
         ShutdownReport { drained: running.saturating_sub(left), cut: left, stuck: 0 }
     }

@@ -68,7 +68,11 @@ impl Inbox {
 
     /// Adds the payload of a DATA frame. Returns how many of its bytes belong to complete messages now.
     pub(crate) fn push(&mut self, data: Bytes, wakes: &mut WakeSet) -> Result<(), BrokenEnvelope> {
-        if self.assembler.push(data)? > 0 {
+        let whole_before = self.assembler.partial_bytes() == 0;
+        let completed = self.assembler.push(data)?;
+        // A caller that wants one message also wants to know that a second one has begun.
+        let begun = whole_before && self.assembler.partial_bytes() > 0 && self.assembler.complete_messages() > 0;
+        if completed > 0 || begun {
             self.waiters.take(wakes);
         }
         Ok(())

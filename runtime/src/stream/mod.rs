@@ -348,7 +348,9 @@ impl Stream {
             self.state.deadline(),
             |waiter| {
                 let mut inbox = self.inbox();
-                if inbox.end().is_some() || inbox.complete_messages() > 1 {
+                // A second message may be too large to become complete while the first is not taken.
+                let second = inbox.complete_messages() > 0 && inbox.partial_bytes() > 0;
+                if inbox.end().is_some() || inbox.complete_messages() > 1 || second {
                     return Some(());
                 }
                 inbox.watch(waiter);
