@@ -23,6 +23,7 @@ mod transport;
 mod wait;
 
 pub mod client;
+pub mod details;
 pub mod server;
 
 pub use client::calls::{BidiStreaming, ClientStreaming};

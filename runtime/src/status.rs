@@ -8,6 +8,7 @@ use std::{fmt, io};
 use bytes::Bytes;
 
 use crate::code::Code;
+use crate::details::{self, ErrorDetails, InvalidDetails};
 use crate::metadata::{InvalidMetadata, Metadata};
 
 /// Why an RPC failed: a [`Code`], a message for people, and optionally details, metadata and a local cause.
@@ -41,6 +42,8 @@ struct Inner {
     source: Option<Arc<dyn StdError + Send + Sync>>,
     /// Details and metadata came from a peer and stay here.
     received: bool,
+    /// The peer sent details that are not base64.
+    details_garbled: bool,
 }
 
 /// The parts of a status that may be sent to a peer.
@@ -59,10 +62,35 @@ impl Status {
     }
 
     /// A status with details: a serialized `google.rpc.Status`, which is sent as `grpc-status-details-bin`.
+    ///
+    /// What is longer than [`ErrorDetails::MAX_LEN`] may not fit into the trailers and is then left out. For the
+    /// standard types see [`with_error_details`](Self::with_error_details).
     #[must_use]
     pub fn with_details(code: Code, message: impl Into<String>, details: Bytes) -> Self {
         let mut status = Self::new(code, message);
         status.0.details = details;
+        status
+    }
+
+    /// A status with [rich errors](crate::details) in its details.
+    ///
+    /// Entries that would make the details longer than [`ErrorDetails::MAX_LEN`] are left out, the least important ones
+    /// first: [`DebugInfo`](details::DebugInfo), then those of other types, and last
+    /// [`ErrorInfo`](details::ErrorInfo). A long message is repeated in the details in part. What
+    /// [`error_details`](Self::error_details) gives is what will be sent.
+    ///
+    /// ```
+    /// use stolid::details::ErrorDetails;
+    /// use stolid::{Code, Status};
+    ///
+    /// let details = ErrorDetails::with_resource_info("room", "rooms/rust", "", "was closed");
+    /// let status = Status::with_error_details(Code::NotFound, "no such room", details);
+    /// assert_eq!(status.error_details().resource_info().unwrap().resource_name, "rooms/rust");
+    /// ```
+    #[must_use]
+    pub fn with_error_details(code: Code, message: impl Into<String>, details: ErrorDetails) -> Self {
+        let mut status = Self::new(code, message);
+        status.0.details = details::encode(status.sendable().code, status.message(), &details);
         status
     }
 
@@ -117,6 +145,39 @@ impl Status {
         &self.0.details
     }
 
+    /// The [rich errors](crate::details) in the details: everything that can be read, whatever came.
+    ///
+    /// It is decoded at each call. The code of the status counts, even when the details name another.
+    #[must_use]
+    pub fn error_details(&self) -> ErrorDetails {
+        details::decode(self.sendable().code, self.0.details.clone()).0
+    }
+
+    /// As [`error_details`](Self::error_details), for those who want to know what is wrong.
+    ///
+    /// ```
+    /// use stolid::details::InvalidDetails;
+    /// use stolid::{Code, Status};
+    ///
+    /// let status = Status::with_details(Code::NotFound, "no such room", (&b"not protobuf"[..]).into());
+    /// assert!(status.error_details().is_empty());
+    /// assert!(matches!(status.check_error_details(), Err(InvalidDetails::NotAStatus(_))));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When there are details and they are not whole, not a `google.rpc.Status`, for another code, or have an entry that
+    /// cannot be read. A status without details is fine.
+    pub fn check_error_details(&self) -> Result<ErrorDetails, InvalidDetails> {
+        if self.0.details_garbled {
+            return Err(InvalidDetails::NotBase64);
+        }
+        match details::decode(self.sendable().code, self.0.details.clone()) {
+            (details, None) => Ok(details),
+            (_, Some(problem)) => Err(problem),
+        }
+    }
+
     /// The metadata that came, or will be sent, with the status.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
@@ -136,7 +197,20 @@ impl Status {
 
     /// A status as a peer sent it.
     pub(crate) fn received(code: Code, message: String, details: Bytes, metadata: Metadata) -> Self {
-        Self(Box::new(Inner { code, message: Cow::Owned(message), details, metadata, source: None, received: true }))
+        Self(Box::new(Inner {
+            code,
+            message: Cow::Owned(message),
+            details,
+            metadata,
+            source: None,
+            received: true,
+            details_garbled: false,
+        }))
+    }
+
+    /// Notes that the peer sent details that are not base64.
+    pub(crate) fn note_garbled_details(&mut self) {
+        self.0.details_garbled = true;
     }
 
     /// What of this status may be sent. A call that failed with [`Code::Ok`] is reported as UNKNOWN, because OK would
@@ -162,6 +236,7 @@ impl Status {
             metadata: Metadata::new(),
             source: None,
             received: false,
+            details_garbled: false,
         }))
     }
 }
@@ -444,6 +519,13 @@ mod tests {
     #[test]
     fn an_error_is_never_sent_as_ok() {
         assert_eq!(Status::ok("odd").sendable().code, Code::Unknown);
+    }
+
+    #[test]
+    fn details_name_the_code_that_is_sent() {
+        let status = Status::with_error_details(Code::Ok, "odd", ErrorDetails::with_help_link("d", "u"));
+        assert_eq!((status.details()[1], status.sendable().code), (2, Code::Unknown));
+        assert!(status.check_error_details().unwrap().has_help_links());
     }
 
     #[test]

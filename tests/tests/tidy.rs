@@ -11,7 +11,7 @@ const FUNCTION_LIMIT: usize = 60;
 
 /// The modules of the runtime, lowest layer first: each may use its own layer and lower ones.
 const LAYERS: &[&[&str]] = &[
-    &["code", "error", "metadata", "status", "sync"],
+    &["code", "details", "error", "metadata", "status", "sync"],
     &["codec", "protocol"],
     &["transport", "wait"],
     &["connection", "context", "lane", "request", "response", "stream"],

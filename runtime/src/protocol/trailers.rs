@@ -87,9 +87,29 @@ pub(crate) fn parse(headers: HeaderMap) -> Result<Metadata, Status> {
         None => (Code::Unknown, garbage_text(value.as_bytes(), &sent_message)),
     };
     // The code inside the details is not looked at: where the two disagree, grpc-status is the one to trust.
-    let details =
-        headers.get(&GRPC_STATUS_DETAILS).and_then(|value| binary::decode(value.as_bytes())).unwrap_or_default();
-    Err(Status::received(code, message, details, Metadata::from_headers(headers)))
+    let details = details(&headers);
+    let mut status =
+        Status::received(code, message, details.clone().unwrap_or_default(), Metadata::from_headers(headers));
+    if details.is_none() {
+        status.note_garbled_details();
+    }
+    Err(status)
+}
+
+/// The details: the first value that is not empty, of those that are base64. `None` when there are values and none is.
+fn details(headers: &HeaderMap) -> Option<Bytes> {
+    let mut found = None;
+    let mut fields = headers.get_all(&GRPC_STATUS_DETAILS).iter().peekable();
+    if fields.peek().is_none() {
+        return Some(Bytes::new());
+    }
+    for value in fields.flat_map(binary::decode_all) {
+        if !value.is_empty() {
+            return Some(value);
+        }
+        found = Some(value);
+    }
+    found
 }
 
 /// Whether there is a status in these headers.
@@ -144,6 +164,7 @@ fn garbage_text(value: &[u8], message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::details::{ErrorDetails, InvalidDetails};
 
     fn size(headers: &HeaderMap) -> usize {
         headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
@@ -254,7 +275,32 @@ mod tests {
             ]))
             .unwrap_err();
             assert_eq!(status.code(), Code::InvalidArgument);
-            assert!(status.details().is_empty());
+            assert!(status.details().is_empty() && status.error_details().is_empty());
+            assert_eq!(status.check_error_details(), Err(InvalidDetails::NotBase64));
+        }
+    }
+
+    #[test]
+    fn of_several_details_the_first_good_ones_count() {
+        for (values, raw) in [
+            (&["CAU"][..], &[8, 5][..]),
+            (&["CAU="], &[8, 5]),
+            (&["CAU,CAY"], &[8, 5]),
+            (&["CAU", "CAY"], &[8, 5]),
+            (&["***", "CAU"], &[8, 5]),
+            (&["***,CAU"], &[8, 5]),
+            (&["", "CAU"], &[8, 5]),
+            (&[",CAU,"], &[8, 5]),
+            (&[""], &[]),
+            (&["", "***"], &[]),
+        ] {
+            let mut headers = fields(&[("grpc-status", b"5")]);
+            for value in values {
+                headers.append(GRPC_STATUS_DETAILS.clone(), HeaderValue::from_static(value));
+            }
+            let status = parse(headers).unwrap_err();
+            assert_eq!(status.details(), raw, "{values:?}");
+            assert_eq!(status.check_error_details(), Ok(ErrorDetails::new()), "{values:?}");
         }
     }
 
@@ -264,6 +310,22 @@ mod tests {
         let status = parse(fields(&[("grpc-status", b"3"), ("grpc-status-details-bin", b"CAU")])).unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
         assert_eq!(status.details(), [8, 5]);
+        let disagrees = InvalidDetails::CodeDisagrees { status: Code::InvalidArgument, inside: 5 };
+        assert_eq!(status.check_error_details(), Err(disagrees));
+    }
+
+    #[test]
+    fn rich_errors_of_any_size_fit_with_their_message() {
+        for length in [0, 100, 3800, 4900, ErrorDetails::MAX_LEN, 100_000] {
+            let mut details = ErrorDetails::with_error_info("R", "d", []);
+            details.set_debug_info(["s".repeat(length)], "");
+            let status = Status::with_error_details(Code::Aborted, "m".repeat(length), details);
+            let back = parse(build_error(&status, &Metadata::new())).unwrap_err();
+            assert_eq!(back.check_error_details().as_ref(), Ok(&status.error_details()), "{length}");
+            assert_eq!(back.error_details().error_info().unwrap().reason, "R", "{length}");
+            assert_eq!(back.error_details().debug_info().is_some(), length <= 3800, "{length}");
+            assert!(back.message().len() >= length.min(1024), "{length}");
+        }
     }
 
     #[test]
