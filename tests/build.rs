@@ -11,8 +11,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     for proto in PROTOS {
         stolid_build::compile_protos(format!("../proto/{proto}"))?;
     }
+    compile_interop()?;
     compile_golden()?;
     compile_tonic()
+}
+
+/// Generates the service that all implementations share; what nobody implements in it has a default.
+fn compile_interop() -> Result<(), Box<dyn Error>> {
+    let protos = ["empty", "messages", "test"].map(|name| format!("../proto/grpc/testing/{name}.proto"));
+    Ok(stolid_build::configure().generate_default_stubs(true).compile_protos(&protos, &["../proto"])?)
 }
 
 /// Generates what the generator's own golden files show, and a layout as a README would describe it.

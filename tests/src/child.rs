@@ -1,6 +1,6 @@
 //! A peer in a process of its own: to be measured, to be killed.
 //!
-//! The program is `src/bin/test-peer.rs`; a test names it by `env!("CARGO_BIN_EXE_test-peer")`.
+//! The program of most tests is `src/bin/test-peer.rs`; they name it by `env!("CARGO_BIN_EXE_test-peer")`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -50,8 +50,13 @@ impl Child {
         child
     }
 
+    /// Starts a program with these arguments.
+    ///
+    /// # Panics
+    /// When it cannot be started.
     #[track_caller]
-    fn start(program: &str, arguments: &[&str]) -> Self {
+    #[must_use]
+    pub fn start(program: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().expect("the program was built with the test");

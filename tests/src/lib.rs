@@ -11,12 +11,14 @@
 //! | [`process`] | count threads, memory and open files, and wait for a condition |
 //! | [`watchdog`] | could hang |
 //!
-//! [`measured`] is the service that the benchmarks measure.
+//! [`measured`] is the service that the benchmarks measure, [`interop`] the service and the client of the
+//! interoperability tests that all implementations of gRPC share.
 
 pub mod child;
 pub mod endings;
 pub mod gate;
 pub mod handlers;
+pub mod interop;
 pub mod measured;
 pub mod pair;
 pub mod process;
