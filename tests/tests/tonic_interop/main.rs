@@ -1,6 +1,7 @@
 //! Calls between Stolid and tonic, in both directions.
 
 mod client;
+mod details;
 mod samples;
 mod server;
 

@@ -3,13 +3,15 @@
 mod calls;
 mod endings;
 mod failures;
+mod rich_errors;
 mod service;
 
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::pair;
 use stolid_tests::watchdog::watched;
 
-use service::TonicServer;
+pub(crate) use service::TonicServer;
+pub(crate) use service::told;
 
 /// Runs a test of our client against tonic's server.
 #[track_caller]

@@ -2,7 +2,8 @@
 //!
 //! The text of a note tells it: nothing means echo, `fail` ends the call with [`failure`] of the
 //! note's number, `fail late` does so after a message, `say` fails the call with the body as its
-//! message, `hang` waits for ever, `early` answers an upload before its end, `port` answers with
+//! message, `fail richly` with the details
+//! that `details` makes, `hang` waits for ever, `early` answers an upload before its end, `port` answers with
 //! the caller's port. The metadata that `samples` makes is checked and answered.
 
 use std::net::SocketAddr;
@@ -19,13 +20,14 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Response, Status, Streaming};
 
+use crate::details;
 use crate::echo::echo_server::{Echo, EchoServer};
 use crate::runtime;
 use crate::samples::{assert_theirs, theirs};
 
 /// A server of tonic's on a free loopback port; it ends with its runtime.
 #[derive(Debug)]
-pub(super) struct TonicServer {
+pub(crate) struct TonicServer {
     addr: SocketAddr,
     ended: Receiver<&'static str>,
     _runtime: Runtime,
@@ -34,7 +36,7 @@ pub(super) struct TonicServer {
 impl TonicServer {
     /// Starts a server that `configure` has set up.
     #[track_caller]
-    pub(super) fn start(configure: impl FnOnce(Server) -> Server) -> Self {
+    pub(crate) fn start(configure: impl FnOnce(Server) -> Server) -> Self {
         let runtime = runtime();
         let entered = runtime.enter();
         let incoming = TcpIncoming::bind(([127, 0, 0, 1], 0).into());
@@ -49,7 +51,7 @@ impl TonicServer {
     }
 
     /// Where it listens.
-    pub(super) fn addr(&self) -> SocketAddr {
+    pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
 
@@ -69,7 +71,7 @@ pub(super) fn failure(number: u64) -> Status {
 }
 
 /// A note that asks for something else than an echo.
-pub(super) fn told(text: &str, number: u64) -> Note {
+pub(crate) fn told(text: &str, number: u64) -> Note {
     let (text, body) = (text.to_owned(), Vec::new());
     Note { number, body, text }
 }
@@ -123,6 +125,7 @@ impl Echo for TonicEcho {
         let mut note = request.into_inner();
         match note.text.as_str() {
             "fail" => return Err(failure(note.number)),
+            "fail richly" => return Err(details::theirs()),
             "say" => {
                 let message = String::from_utf8(note.body).expect("the test sends text");
                 return Err(Status::aborted(message));
@@ -148,6 +151,10 @@ impl Echo for TonicEcho {
         let failure = failure(note.number);
         if told == "fail" {
             return Err(failure);
+        }
+        if told == "fail richly" {
+            let notes = tokio_stream::iter([Ok(note), Err(details::theirs())]);
+            return Ok(Response::new(Box::pin(notes)));
         }
         if told == "fail late" {
             let notes = tokio_stream::iter([Ok(note), Err(failure)]);
