@@ -1,5 +1,6 @@
 //! `Context`: what a handler and its helpers may know and do about the call they work for.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::net::SocketAddr;
@@ -95,8 +96,17 @@ pub(crate) enum MethodName {
     Shared(Arc<str>),
 }
 
+impl From<Cow<'static, str>> for MethodName {
+    fn from(name: Cow<'static, str>) -> Self {
+        match name {
+            Cow::Borrowed(name) => Self::Static(name),
+            Cow::Owned(name) => Self::Shared(name.into()),
+        }
+    }
+}
+
 impl MethodName {
-    fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Static(name) => name,
             Self::Shared(name) => name,
@@ -263,7 +273,7 @@ fn cause_for_child(cause: CancelCause) -> CancelCause {
 ///     }
 ///     Ok(false)
 /// }
-/// assert!(search(&Context::detached(), &[1, 2, 3], 3).unwrap());
+/// assert!(search(&Context::new(), &[1, 2, 3], 3).unwrap());
 /// ```
 #[derive(Clone)]
 pub struct Context {
@@ -271,14 +281,16 @@ pub struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(state: Arc<CallState>) -> Self {
+    pub(crate) fn of(state: Arc<CallState>) -> Self {
         Self { state }
     }
 
-    /// A context that belongs to no call: it has no deadline and is never cancelled. For tests of handlers.
+    /// A context that belongs to no call: it has no deadline and is cancelled by [`cancel`](Self::cancel) alone. For calls
+    /// that another thread shall be able to cancel ([`Request::with_parent`](crate::Request::with_parent)), and for
+    /// tests of handlers.
     #[must_use]
-    pub fn detached() -> Self {
-        Self::new(Arc::new(CallState::new(Side::Server, MethodName::Static(""), None, Arc::new(Ends::default()))))
+    pub fn new() -> Self {
+        Self::of(Arc::new(CallState::new(Side::Client, MethodName::Static(""), None, Arc::new(Ends::default()))))
     }
 
     /// The context of the handler that runs on this thread, if there is one.
@@ -367,10 +379,20 @@ impl Context {
         CancelGuard { state: Arc::downgrade(&self.state), id }
     }
 
-    /// Cancels the call: the peer is told, everything that blocks on the call wakes with CANCELLED.
+    /// Cancels the call: the peer is told, everything that blocks on the call wakes with CANCELLED, and so do the calls
+    /// that were made on its behalf.
     pub fn cancel(&self) {
-        if let Some(stream) = self.state.stream() {
-            stream.cancel(CancelCause::Local);
+        match self.state.stream.get() {
+            Some(stream) => {
+                if let Some(stream) = stream.upgrade() {
+                    stream.cancel(CancelCause::Local);
+                }
+            }
+            None => {
+                let mut effects = Effects::default();
+                self.state.cancelled(CancelCause::Local, &mut effects);
+                effects.fire();
+            }
         }
     }
 
@@ -380,7 +402,7 @@ impl Context {
         self.state.ends.draining.load(Ordering::Relaxed)
     }
 
-    /// The method's path: `/package.Service/Method`. Empty for a detached context.
+    /// The method's path: `/package.Service/Method`. Empty for a context that belongs to no call.
     #[must_use]
     pub fn method(&self) -> &str {
         self.state.method()
@@ -411,6 +433,12 @@ impl Context {
     /// Makes this the current context of the thread until the guard is dropped, panics included.
     pub(crate) fn enter(&self) -> Entered {
         Entered { before: CURRENT.replace(Some(self.clone())) }
+    }
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -7,7 +7,7 @@
 //! Code for a service comes from its `.proto` file by `stolid-build` in `build.rs`; see that crate.
 
 mod code;
-mod codec;
+mod compression;
 mod connection;
 mod context;
 mod error;
@@ -23,12 +23,14 @@ mod transport;
 mod wait;
 
 pub mod client;
+pub mod codec;
 pub mod details;
 pub mod server;
 
 pub use client::calls::{BidiStreaming, ClientStreaming};
 pub use client::channel::{Channel, ChannelBuilder, ConnectivityState};
 pub use code::Code;
+pub use compression::CompressionEncoding;
 pub use context::{CancelCause, CancelGuard, Context};
 pub use error::{Error, ErrorKind};
 pub use metadata::{InvalidMetadata, Metadata, MetadataEntry};
@@ -36,7 +38,8 @@ pub use request::{IntoRequest, Request};
 pub use response::Response;
 pub use server::{Server, ServerBuilder, ServerHandle, ServerStats, ShutdownReport};
 pub use status::Status;
-pub use stream::sender::{DetachedSender, SendTimeoutError, Sender, TrySendError};
+pub use stream::delivery::{Delivery, Event};
+pub use stream::sender::{DetachedSender, Overflow, SendOptions, SendTimeoutError, Sender, TrySendError};
 pub use stream::streaming::{RecvTimeoutError, Streaming, TryRecvError};
 
 /// Includes the code that `build.rs` generated for a package.

@@ -24,20 +24,55 @@ pub struct Request<T> {
     metadata: Metadata,
     message: T,
     timeout: Option<Duration>,
+    parent: Parent,
+    /// It is not to be compressed.
+    plain: bool,
+    /// It came compressed.
+    was_compressed: bool,
     context: Option<Context>,
+}
+
+/// The call or context on whose behalf a call is made.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Parent {
+    /// That of the handler that runs on the calling thread.
+    #[default]
+    Current,
+    Given(Context),
+    None,
+}
+
+impl Parent {
+    pub(crate) fn context(self) -> Option<Context> {
+        match self {
+            Self::Current => Context::current(),
+            Self::Given(context) => Some(context),
+            Self::None => None,
+        }
+    }
 }
 
 /// What a client's call is made of.
 pub(crate) struct CallParts {
     pub(crate) metadata: Metadata,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) parent: Parent,
+    pub(crate) plain: bool,
 }
 
 impl<T> Request<T> {
     /// A request without metadata and without a timeout of its own.
     #[must_use]
     pub fn new(message: T) -> Self {
-        Self { metadata: Metadata::new(), message, timeout: None, context: None }
+        Self {
+            metadata: Metadata::new(),
+            message,
+            timeout: None,
+            parent: Parent::default(),
+            plain: false,
+            was_compressed: false,
+            context: None,
+        }
     }
 
     /// The message, without the rest.
@@ -66,7 +101,8 @@ impl<T> Request<T> {
     /// The same request with another message.
     #[must_use]
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Request<U> {
-        Request { metadata: self.metadata, message: change(self.message), timeout: self.timeout, context: self.context }
+        let Self { metadata, message, timeout, parent, plain, was_compressed, context } = self;
+        Request { metadata, message: change(message), timeout, parent, plain, was_compressed, context }
     }
 
     /// The metadata that goes, or came, with the request.
@@ -109,11 +145,59 @@ impl<T> Request<T> {
         self.timeout
     }
 
+    /// Makes the call on behalf of `parent`: it ends when the parent's deadline passes and is cancelled together with it.
+    ///
+    /// Without this, a call made by a handler on its own thread has the handler's context as its parent, and any other
+    /// call has none. [`Context::new`] makes a parent that another thread can cancel.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use stolid::{Channel, Code, Context, Request, client::Grpc};
+    ///
+    /// let grpc = Grpc::new(Channel::connect_lazy("http://127.0.0.1:50051")?);
+    /// let context = Context::new();
+    /// context.cancel(); // usually from another thread, while the call blocks
+    /// let request = Request::new(1_u32).with_parent(context);
+    /// let status = grpc.unary::<u32, u32>("/demo.Math/Square", request).unwrap_err();
+    /// assert_eq!(status.code(), Code::Cancelled);
+    /// # Ok::<(), stolid::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_parent(mut self, parent: Context) -> Self {
+        self.set_parent(parent);
+        self
+    }
+
+    /// As [`with_parent`](Self::with_parent).
+    pub fn set_parent(&mut self, parent: Context) {
+        self.parent = Parent::Given(parent);
+    }
+
+    /// Makes the call on nobody's behalf: it inherits neither deadline nor cancellation from the handler that makes it.
+    #[must_use]
+    pub fn detached(mut self) -> Self {
+        self.parent = Parent::None;
+        self
+    }
+
+    /// Sends the messages of this call uncompressed, whatever the channel or the client would do.
+    pub fn disable_compression(&mut self) {
+        self.plain = true;
+    }
+
+    /// Whether the message of a received request was compressed. For a stream of messages ask
+    /// [`Streaming::was_compressed`](crate::Streaming::was_compressed).
+    #[must_use]
+    pub fn was_compressed(&self) -> bool {
+        self.was_compressed
+    }
+
     /// The context of the call this request belongs to; for a request that was not received, one that is never
     /// cancelled.
     #[must_use]
     pub fn context(&self) -> Context {
-        self.context.clone().unwrap_or_else(Context::detached)
+        self.context.clone().unwrap_or_default()
     }
 
     /// The address of the client; `None` when the request was not received or its transport has no addresses.
@@ -123,12 +207,13 @@ impl<T> Request<T> {
     }
 
     /// A request as it came from a client.
-    pub(crate) fn new_received(metadata: Metadata, message: T, context: Context) -> Self {
-        Self { metadata, message, timeout: None, context: Some(context) }
+    pub(crate) fn new_received(metadata: Metadata, message: T, was_compressed: bool, context: Context) -> Self {
+        Self { was_compressed, context: Some(context), metadata, ..Self::new(message) }
     }
 
     pub(crate) fn into_call_parts(self) -> (CallParts, T) {
-        (CallParts { metadata: self.metadata, timeout: self.timeout }, self.message)
+        let Self { metadata, timeout, parent, plain, message, .. } = self;
+        (CallParts { metadata, timeout, parent, plain }, message)
     }
 }
 

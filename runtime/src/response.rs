@@ -17,13 +17,17 @@ pub struct Response<T> {
     metadata: Metadata,
     message: T,
     trailers: Metadata,
+    /// It is not to be compressed.
+    plain: bool,
+    /// It came compressed.
+    was_compressed: bool,
 }
 
 impl<T> Response<T> {
     /// A response without metadata.
     #[must_use]
     pub fn new(message: T) -> Self {
-        Self { metadata: Metadata::new(), message, trailers: Metadata::new() }
+        Self { metadata: Metadata::new(), message, trailers: Metadata::new(), plain: false, was_compressed: false }
     }
 
     /// The message, without the rest.
@@ -68,7 +72,8 @@ impl<T> Response<T> {
     /// The same response with another message.
     #[must_use]
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Response<U> {
-        Response { metadata: self.metadata, message: change(self.message), trailers: self.trailers }
+        let Self { metadata, message, trailers, plain, was_compressed } = self;
+        Response { metadata, message: change(message), trailers, plain, was_compressed }
     }
 
     /// The metadata before the message, the message, and the metadata after it.
@@ -77,9 +82,24 @@ impl<T> Response<T> {
         (self.metadata, self.message, self.trailers)
     }
 
+    /// Sends this response uncompressed, whatever the server would do.
+    pub fn disable_compression(&mut self) {
+        self.plain = true;
+    }
+
+    /// Whether the message of a received response was compressed.
+    #[must_use]
+    pub fn was_compressed(&self) -> bool {
+        self.was_compressed
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     /// A response as it came from a server.
-    pub(crate) fn new_received(metadata: Metadata, message: T, trailers: Metadata) -> Self {
-        Self { metadata, message, trailers }
+    pub(crate) fn new_received(metadata: Metadata, message: T, trailers: Metadata, was_compressed: bool) -> Self {
+        Self { metadata, message, trailers, plain: false, was_compressed }
     }
 }
 
@@ -108,7 +128,7 @@ mod tests {
     fn a_received_response_shows_all_parts() {
         let mut tail = Metadata::new();
         tail.insert("x", "tail").unwrap();
-        let response = Response::new_received(Metadata::new(), 7_u8, tail);
+        let response = Response::new_received(Metadata::new(), 7_u8, tail, false);
         assert!(response.metadata().is_empty());
         assert_eq!(response.trailers().get("x"), Some("tail"));
         assert_eq!(response.into_inner(), 7);

@@ -3,15 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use prost::Message;
-
 use crate::context::Context;
 use crate::metadata::Metadata;
 use crate::response::Response;
 use crate::status::Status;
 use crate::stream::inbox::End;
 use crate::stream::outbox::Finish;
-use crate::stream::sender::{SendTimeoutError, Sender, TrySendError};
+use crate::stream::sender::{SendOptions, SendTimeoutError, Sender, TrySendError};
 use crate::stream::streaming::Streaming;
 
 /// A client-streaming call: any number of requests, one response.
@@ -34,7 +32,7 @@ pub struct ClientStreaming<Req, Res> {
     requests: Sender<Req>,
 }
 
-impl<Req: Message, Res: Message + Default> ClientStreaming<Req, Res> {
+impl<Req, Res> ClientStreaming<Req, Res> {
     pub(super) fn new(requests: Sender<Req>, responses: Streaming<Res>) -> Self {
         Self { responses, requests }
     }
@@ -46,6 +44,14 @@ impl<Req: Message, Res: Message + Default> ClientStreaming<Req, Res> {
     /// FAILED_PRECONDITION here, and its response from [`finish`](Self::finish).
     pub fn send(&mut self, message: Req) -> Result<(), Status> {
         self.requests.send(message)
+    }
+
+    /// As [`send`](Self::send), with options for this message.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_with(&mut self, message: Req, options: SendOptions) -> Result<(), Status> {
+        self.requests.send_with(message, options)
     }
 
     /// As [`Sender::try_send`].
@@ -124,7 +130,7 @@ pub struct BidiStreaming<Req, Res> {
     requests: Sender<Req>,
 }
 
-impl<Req: Message, Res: Message + Default> BidiStreaming<Req, Res> {
+impl<Req, Res> BidiStreaming<Req, Res> {
     pub(super) fn new(requests: Sender<Req>, responses: Streaming<Res>) -> Self {
         Self { responses, requests }
     }
@@ -141,6 +147,14 @@ impl<Req: Message, Res: Message + Default> BidiStreaming<Req, Res> {
     /// As [`Sender::send`].
     pub fn send(&self, message: Req) -> Result<(), Status> {
         self.requests.send(message)
+    }
+
+    /// As [`send`](Self::send), with options for this message.
+    ///
+    /// # Errors
+    /// As [`Sender::send`].
+    pub fn send_with(&self, message: Req, options: SendOptions) -> Result<(), Status> {
+        self.requests.send_with(message, options)
     }
 
     /// Blocks until the next response; `None` at the end.

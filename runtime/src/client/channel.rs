@@ -10,6 +10,7 @@ use http::uri::{Authority, Scheme};
 use super::target::Target;
 use super::{backoff, keeper};
 use crate::code::Code;
+use crate::compression::{Accept, CompressionEncoding};
 use crate::connection::{ClientEvents, Connection, Control};
 use crate::context::{CancelCause, Context};
 use crate::error::{Error, ErrorKind};
@@ -82,6 +83,8 @@ pub(super) struct Config {
     timeout: Option<Duration>,
     user_agent: HeaderValue,
     limits: MessageLimits,
+    accept: Accept,
+    send: Option<CompressionEncoding>,
 }
 
 /// # Locks
@@ -141,6 +144,8 @@ impl Channel {
             timeout: None,
             user_agent: None,
             limits: MessageLimits::default(),
+            accept: Accept::default(),
+            send: None,
         }
     }
 
@@ -176,6 +181,10 @@ impl Channel {
 
     pub(super) fn limits(&self) -> MessageLimits {
         self.shared().config.limits
+    }
+
+    pub(super) fn compression(&self) -> (Accept, Option<CompressionEncoding>) {
+        (self.shared().config.accept, self.shared().config.send)
     }
 
     pub(super) fn timeout(&self) -> Option<Duration> {
@@ -360,6 +369,8 @@ pub struct ChannelBuilder {
     timeout: Option<Duration>,
     user_agent: Option<String>,
     limits: MessageLimits,
+    accept: Accept,
+    send: Option<CompressionEncoding>,
 }
 
 impl ChannelBuilder {
@@ -390,6 +401,18 @@ impl ChannelBuilder {
     /// Largest request message, bytes; unlimited unless set.
     pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
         self.limits.send = limit;
+        self
+    }
+
+    /// Compresses the requests of every call with `encoding`; see [`Grpc::send_compressed`](crate::client::Grpc::send_compressed).
+    pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+        self.send = Some(encoding);
+        self
+    }
+
+    /// Accepts responses compressed with `encoding`; see [`Grpc::accept_compressed`](crate::client::Grpc::accept_compressed).
+    pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+        self.accept = self.accept.and(encoding);
         self
     }
 
@@ -424,6 +447,8 @@ impl ChannelBuilder {
             timeout: self.timeout,
             user_agent: request_head::user_agent(self.user_agent.as_deref()),
             limits: self.limits,
+            accept: self.accept,
+            send: self.send,
         };
         let state = State { phase: Phase::Idle, waiters: WaiterList::new(), failures: 0, lane: None };
         let shared =

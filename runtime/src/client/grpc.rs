@@ -1,14 +1,15 @@
 //! `Grpc`: what a generated client holds, and how each kind of call is made.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
-
-use prost::Message;
 
 use super::calls::{BidiStreaming, ClientStreaming};
 use super::channel::{self, Channel};
-use crate::codec;
+use crate::codec::{self, Codec, ProstCodec};
+use crate::compression::{Accept, Coding, CompressionEncoding};
 use crate::connection::{Connection, Opening};
 use crate::context::{CallState, Context, MethodName};
 use crate::metadata::Metadata;
@@ -26,11 +27,12 @@ const OPEN_TRIES: u32 = 5;
 
 /// What a call is made of.
 struct Call {
-    path: &'static str,
+    path: MethodName,
     deadline: Option<Instant>,
     metadata: Metadata,
     /// The call that this one is made for.
     parent: Option<Context>,
+    coding: Coding,
 }
 
 /// Makes calls on a channel, by path. Generated clients are thin typed fronts of it.
@@ -44,18 +46,58 @@ struct Call {
 /// println!("{}", answer.into_inner());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
-pub struct Grpc {
+///
+/// `C` is the codec of every message; [`with_codec`](Self::with_codec) changes it.
+pub struct Grpc<C = ProstCodec> {
     channel: Channel,
     limits: MessageLimits,
+    accept: Accept,
+    send: Option<CompressionEncoding>,
+    /// What the calls of this client start from, made with the first one.
+    coding: OnceLock<Arc<Coding>>,
+    codec: PhantomData<fn() -> C>,
 }
 
 impl Grpc {
-    /// Makes calls on `channel`.
+    /// Makes calls on `channel`, with messages by `prost`.
     #[must_use]
     pub fn new(channel: Channel) -> Self {
+        Self::with(channel)
+    }
+}
+
+impl<C> Grpc<C> {
+    /// As [`new`](Grpc::new), for another codec.
+    #[must_use]
+    pub fn with(channel: Channel) -> Self {
         let limits = channel.limits();
-        Self { channel, limits }
+        let (accept, send) = channel.compression();
+        Self { channel, limits, accept, send, coding: OnceLock::new(), codec: PhantomData }
+    }
+
+    /// The same client for messages in another format.
+    #[must_use]
+    pub fn with_codec<D>(self) -> Grpc<D> {
+        let Self { channel, limits, accept, send, .. } = self;
+        Grpc { channel, limits, accept, send, coding: OnceLock::new(), codec: PhantomData }
+    }
+
+    /// Compresses requests with `encoding`, wherever that makes them shorter; the channel's setting unless set. A client
+    /// cannot know in advance what a server accepts: one that does not fails the call with UNIMPLEMENTED.
+    #[must_use]
+    pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+        self.send = Some(encoding);
+        self.coding = OnceLock::new();
+        self
+    }
+
+    /// Accepts responses compressed with `encoding`. Until the first use of this everything that was compiled in is
+    /// accepted, from then on only what was named.
+    #[must_use]
+    pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+        self.accept = self.accept.and(encoding);
+        self.coding = OnceLock::new();
+        self
     }
 
     /// Largest response message, bytes; the channel's limit unless set.
@@ -76,19 +118,22 @@ impl Grpc {
     ///
     /// # Errors
     /// The call's status, as the server sent it or as it was made here: deadline, cancellation, no connection.
-    pub fn unary<In, Out>(&self, path: &'static str, request: Request<In>) -> Result<Response<Out>, Status>
+    pub fn unary<In, Out>(
+        &self,
+        path: impl Into<Cow<'static, str>>,
+        request: Request<In>,
+    ) -> Result<Response<Out>, Status>
     where
-        In: Message,
-        Out: Message + Default,
+        C: Codec<In> + Codec<Out>,
     {
-        let (call, message) = self.call(path, request)?;
+        let (call, message) = self.call::<In, _>(path.into(), request)?;
         let mut again = true;
         loop {
             let stream = self.open_with(&call, &message)?;
-            let outcome = Streaming::new(Arc::clone(&stream)).outcome();
+            let outcome = Streaming::new(Arc::clone(&stream), <C as Codec<Out>>::decode).outcome();
             // The server has promised that it has not begun (gRPC retry design, "transparent retries").
             if outcome.is_err() && (stream.was_refused() || stream.was_kept_back()) && std::mem::take(&mut again) {
-                tracing::debug!(path, "the call was not processed and is made again");
+                tracing::debug!(method = call.path.as_str(), "the call was not processed and is made again");
                 continue;
             }
             return outcome;
@@ -99,16 +144,19 @@ impl Grpc {
     ///
     /// # Errors
     /// When there is no connection, or the message is over the limit; later failures come from the stream.
-    pub fn server_streaming<In, Out>(&self, path: &'static str, request: Request<In>) -> Result<Streaming<Out>, Status>
+    pub fn server_streaming<In, Out>(
+        &self,
+        path: impl Into<Cow<'static, str>>,
+        request: Request<In>,
+    ) -> Result<Streaming<Out>, Status>
     where
-        In: Message,
-        Out: Message + Default,
+        C: Codec<In> + Codec<Out>,
     {
-        let (call, message) = self.call(path, request)?;
+        let (call, message) = self.call::<In, _>(path.into(), request)?;
         let stream = self.open_with(&call, &message)?;
         // Nobody may be waiting when the deadline passes.
         stream.set_timer();
-        Ok(Streaming::new(stream))
+        Ok(Streaming::new(stream, <C as Codec<Out>>::decode))
     }
 
     /// Any number of requests, one response.
@@ -117,47 +165,60 @@ impl Grpc {
     /// When there is no connection; later failures come from the call.
     pub fn client_streaming<In, Out>(
         &self,
-        path: &'static str,
+        path: impl Into<Cow<'static, str>>,
         request: Request<()>,
     ) -> Result<ClientStreaming<In, Out>, Status>
     where
-        In: Message,
-        Out: Message + Default,
+        C: Codec<In> + Codec<Out>,
     {
-        let (call, ()) = self.call(path, request)?;
+        let (call, ()) = self.call::<In, _>(path.into(), request)?;
         let stream = self.open(&call, |_| Ok(()))?;
         stream.set_timer();
-        Ok(ClientStreaming::new(Sender::new(Arc::clone(&stream), OnDrop::Nothing), Streaming::new(stream)))
+        let requests = Sender::new(Arc::clone(&stream), <C as Codec<In>>::encode_envelope, OnDrop::Nothing);
+        Ok(ClientStreaming::new(requests, Streaming::new(stream, <C as Codec<Out>>::decode)))
     }
 
     /// Any number of requests and of responses. Returns before the server has answered.
     ///
     /// # Errors
     /// When there is no connection; later failures come from the call.
-    pub fn streaming<In, Out>(&self, path: &'static str, request: Request<()>) -> Result<BidiStreaming<In, Out>, Status>
+    pub fn streaming<In, Out>(
+        &self,
+        path: impl Into<Cow<'static, str>>,
+        request: Request<()>,
+    ) -> Result<BidiStreaming<In, Out>, Status>
     where
-        In: Message,
-        Out: Message + Default,
+        C: Codec<In> + Codec<Out>,
     {
-        let (call, ()) = self.call(path, request)?;
+        let (call, ()) = self.call::<In, _>(path.into(), request)?;
         let stream = self.open(&call, |_| Ok(()))?;
         stream.set_timer();
-        Ok(BidiStreaming::new(Sender::new(Arc::clone(&stream), OnDrop::HalfClose), Streaming::new(stream)))
+        let requests = Sender::new(Arc::clone(&stream), <C as Codec<In>>::encode_envelope, OnDrop::HalfClose);
+        Ok(BidiStreaming::new(requests, Streaming::new(stream, <C as Codec<Out>>::decode)))
     }
 
     /// What a call is made of, however often it is tried. Its deadline counts from here.
-    fn call<In>(&self, path: &'static str, request: Request<In>) -> Result<(Call, In), Status> {
-        let (CallParts { metadata, timeout }, message) = request.into_call_parts();
-        let parent = Context::current();
+    fn call<In, M>(&self, path: Cow<'static, str>, request: Request<M>) -> Result<(Call, M), Status>
+    where
+        C: Codec<In>,
+    {
+        let (CallParts { metadata, timeout, parent, plain }, message) = request.into_call_parts();
+        let parent = parent.context();
         let deadline = channel::deadline(timeout, &self.channel, parent.as_ref())?;
-        Ok((Call { path, deadline, metadata, parent }, message))
+        let coding = self.coding.get_or_init(|| Arc::new(Coding::new(self.accept, C::SUBTYPE)));
+        let mut coding = Coding::clone(coding);
+        coding.send = self.send.filter(|_| !plain);
+        Ok((Call { path: path.into(), deadline, metadata, parent, coding }, message))
     }
 
     /// Opens a call whose one request leaves together with the headers and the half-close.
-    fn open_with<In: Message>(&self, call: &Call, message: &In) -> Result<Arc<Stream>, Status> {
+    fn open_with<In>(&self, call: &Call, message: &In) -> Result<Arc<Stream>, Status>
+    where
+        C: Codec<In>,
+    {
         self.open(call, |stream| {
             with_scratch(|scratch| {
-                codec::encode_message(message, self.limits.send, scratch)?;
+                codec::encode(C::encode_envelope, message, self.limits.send, call.coding.send, scratch)?;
                 let mut outbox = stream.outbox();
                 outbox.append(scratch);
                 if matches!(outbox.sending, Sending::Open) {
@@ -184,14 +245,13 @@ impl Grpc {
     }
 
     fn prepare(&self, call: &Call, connection: Arc<Connection>) -> Result<(Arc<Stream>, Opening), Status> {
-        let Call { path, deadline, metadata, parent } = call;
-        let name = MethodName::Static(path);
-        let state = Arc::new(CallState::new(Side::Client, name, *deadline, Arc::clone(&connection.ends)));
+        let Call { path, deadline, metadata, parent, coding } = call;
+        let state = Arc::new(CallState::new(Side::Client, path.clone(), *deadline, Arc::clone(&connection.ends)));
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let channel = &self.channel;
         let (scheme, authority, agent) = (channel.scheme(), channel.authority(), channel.user_agent());
-        let request = request_head::build(scheme, authority, path, left, agent, metadata.clone())?;
-        let stream = Stream::new(connection, Side::Client, state, self.limits);
+        let request = request_head::build(scheme, authority, path, left, agent, coding, metadata.clone())?;
+        let stream = Stream::new(connection, Side::Client, state, self.limits, coding.clone());
         if let Some(parent) = parent {
             parent.state.adopt(&stream);
         }
@@ -199,7 +259,13 @@ impl Grpc {
     }
 }
 
-impl fmt::Debug for Grpc {
+impl<C> Clone for Grpc<C> {
+    fn clone(&self) -> Self {
+        Self { channel: self.channel.clone(), coding: self.coding.clone(), codec: PhantomData, ..*self }
+    }
+}
+
+impl<C> fmt::Debug for Grpc<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Grpc").field("channel", &self.channel).finish_non_exhaustive()
     }

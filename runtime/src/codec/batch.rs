@@ -2,10 +2,9 @@
 
 use bytes::{Buf, Bytes};
 
-use prost::{DecodeError, Message};
-
+use super::PREFIX_LEN;
 use super::chunks::Chunks;
-use super::{PREFIX_LEN, decode_message};
+use super::typed::{BoxError, DecodeBuf, DecodeFn, Source};
 
 /// Messages up to this size are decoded where they lie. The `bytes` fields of larger ones are slices of what was
 /// received; for a small one a copy costs no more, and does not keep a whole payload alive.
@@ -51,9 +50,9 @@ pub(crate) struct Received<M> {
 #[derive(Debug)]
 pub(crate) enum NotDecoded {
     /// The bytes are not a message of the type that was expected.
-    Invalid(DecodeError),
-    /// The message is compressed.
-    Compressed,
+    Invalid(BoxError),
+    /// The message is compressed; these are its bytes.
+    Compressed(Body),
 }
 
 impl Batch {
@@ -86,20 +85,23 @@ impl Batch {
 
     /// The next envelope with its message decoded, unless it is compressed. This is the fastest way to read many small
     /// messages.
-    pub(crate) fn next_message<M: Message + Default>(&mut self) -> Option<Received<M>> {
+    pub(crate) fn next_message<M>(&mut self, decode: DecodeFn<M>) -> Option<Received<M>> {
         if let Some((prefix, behind)) = self.chunks.front().split_first_chunk::<PREFIX_LEN>()
             && let (false, size) = read_prefix(prefix)
             && size <= DECODED_IN_PLACE
             && let Some(body) = behind.get(..size)
         {
-            let message = M::decode(body).map_err(NotDecoded::Invalid);
+            let message = decode(DecodeBuf(Source::Slice(body))).map_err(NotDecoded::Invalid);
             let wire_len = PREFIX_LEN + size;
             self.chunks.advance(wire_len);
             return Some(Received { message, wire_len });
         }
         let Envelope { compressed, body, wire_len } = self.next()?;
-        let message =
-            if compressed { Err(NotDecoded::Compressed) } else { decode_message(body).map_err(NotDecoded::Invalid) };
+        let message = if compressed {
+            Err(NotDecoded::Compressed(body))
+        } else {
+            decode(body.into()).map_err(NotDecoded::Invalid)
+        };
         Some(Received { message, wire_len })
     }
 
@@ -155,6 +157,12 @@ impl Buf for Body {
     }
 }
 
+impl From<Body> for DecodeBuf<'_> {
+    fn from(body: Body) -> Self {
+        Self(Source::Body(body))
+    }
+}
+
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         Self::Whole(bytes)
@@ -170,6 +178,7 @@ fn read_prefix(prefix: &[u8; PREFIX_LEN]) -> (bool, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::{Codec, ProstCodec};
 
     fn batch(parts: &[&'static [u8]]) -> Batch {
         let mut batch = Batch::default();
@@ -212,12 +221,12 @@ mod tests {
             batch.chunks.push(Bytes::copy_from_slice(&wire[cut..]));
             let mut read = Vec::new();
             let mut bytes = 0;
-            while let Some(received) = batch.next_message::<String>() {
+            while let Some(received) = batch.next_message::<String>(ProstCodec::decode) {
                 bytes += received.wire_len;
                 read.push(match received.message {
                     Ok(text) => text,
                     Err(NotDecoded::Invalid(_)) => "invalid".to_owned(),
-                    Err(NotDecoded::Compressed) => "compressed".to_owned(),
+                    Err(NotDecoded::Compressed(_)) => "compressed".to_owned(),
                 });
             }
             assert_eq!(read, ["hi", "invalid", "compressed", "", ""]);

@@ -1,19 +1,23 @@
-//! From messages to the bytes of DATA frames and back.
+//! From messages to the bytes of DATA frames and back: [`Codec`] and what ships with it.
 //!
-//! `encode_message` packs envelopes, `envelope` finds them in what was received, `batch` hands them out, and
-//! `decode_message` reads one.
+//! An envelope is what gRPC calls a Length-Prefixed-Message: a flag, a length, and the bytes that a codec made.
 
+// `encode_message` packs envelopes, `envelope` finds them in what was received, `batch` hands them out.
 mod batch;
 mod chunks;
 mod envelope;
+mod typed;
 
 use bytes::{BufMut, BytesMut};
-use prost::{DecodeError, Message};
+use prost::Message;
 
+use crate::compression::{self, CompressionEncoding};
 use crate::status::Status;
 
 pub(crate) use self::batch::{Batch, Body, NotDecoded, Received};
 pub(crate) use self::envelope::{Assembler, BrokenEnvelope};
+pub use self::typed::{BoxError, BytesCodec, Codec, DecodeBuf, ProstCodec};
+pub(crate) use self::typed::{DecodeFn, EncodeFn};
 
 /// The length of an envelope's prefix: one byte of flags and four of length.
 pub(crate) const PREFIX_LEN: usize = 5;
@@ -34,17 +38,7 @@ const ENCODED_IN_PLACE: usize = 32 * 1024;
 /// When a hand-written message encodes itself to more than it announced. `out` is then as it was, too.
 pub(crate) fn encode_message<M: Message>(message: &M, limit: usize, out: &mut BytesMut) -> Result<(), Status> {
     let size = message.encoded_len();
-    if size > limit {
-        return Err(Status::resource_exhausted(format!(
-            "the message to be sent has {size} bytes, the limit is {limit} bytes"
-        )));
-    }
-    let Ok(length) = u32::try_from(size) else {
-        return Err(Status::resource_exhausted(format!(
-            "the message to be sent has {size} bytes, gRPC allows {} bytes",
-            u32::MAX
-        )));
-    };
+    let length = check_size(size, limit)?;
     let mut envelope = Unfinished::begin(out);
     let missing = if size <= ENCODED_IN_PLACE {
         encode_into_slice(message, size, length, envelope.out)
@@ -57,6 +51,53 @@ pub(crate) fn encode_message<M: Message>(message: &M, limit: usize, out: &mut By
     } else {
         Err(Status::internal(format!("the message announced {size} bytes and encoded itself to {missing} fewer")))
     }
+}
+
+/// Appends the envelope of `message` as `encode` makes it, and compresses it if that makes it shorter.
+///
+/// # Errors
+///
+/// As the encoder; INTERNAL when the compressor fails. `out` is then as it was.
+pub(crate) fn encode<T>(
+    encode: EncodeFn<T>,
+    message: &T,
+    limit: usize,
+    compression: Option<CompressionEncoding>,
+    out: &mut BytesMut,
+) -> Result<(), Status> {
+    let start = out.len();
+    encode(message, limit, out)?;
+    let Some(encoding) = compression else { return Ok(()) };
+    let mut envelope = BytesMut::from(&[1, 0, 0, 0, 0][..]);
+    if let Err(error) = compression::compress(encoding, &out[start + PREFIX_LEN..], &mut envelope) {
+        out.truncate(start);
+        return Err(Status::internal(format!("the message cannot be compressed: {error}")).with_source(error));
+    }
+    if envelope.len() < out.len() - start
+        && let Ok(length) = u32::try_from(envelope.len() - PREFIX_LEN)
+    {
+        envelope[1..PREFIX_LEN].copy_from_slice(&length.to_be_bytes());
+        out.truncate(start);
+        out.extend_from_slice(&envelope);
+    }
+    Ok(())
+}
+
+/// The size as a prefix says it.
+///
+/// # Errors
+///
+/// RESOURCE_EXHAUSTED when it is over `limit` bytes, or more than a length prefix can say.
+fn check_size(size: usize, limit: usize) -> Result<u32, Status> {
+    if size > limit {
+        return Err(Status::resource_exhausted(format!(
+            "the message to be sent has {size} bytes, the limit is {limit} bytes"
+        )));
+    }
+    u32::try_from(size).map_err(|_| {
+        let most = u32::MAX;
+        Status::resource_exhausted(format!("the message to be sent has {size} bytes, gRPC allows {most} bytes"))
+    })
 }
 
 /// Returns how many bytes fewer than announced the message has.
@@ -91,6 +132,13 @@ impl<'a> Unfinished<'a> {
     fn begin(out: &'a mut BytesMut) -> Self {
         Self { start: out.len(), out, finished: false }
     }
+
+    /// Appends, and takes it back if that fails.
+    fn append(&mut self, work: impl FnOnce(&mut BytesMut) -> Result<(), Status>) -> Result<(), Status> {
+        let outcome = work(self.out);
+        self.finished = outcome.is_ok();
+        outcome
+    }
 }
 
 impl Drop for Unfinished<'_> {
@@ -98,19 +146,6 @@ impl Drop for Unfinished<'_> {
         if !self.finished {
             self.out.truncate(self.start);
         }
-    }
-}
-
-/// Reads the message in an envelope.
-///
-/// # Errors
-///
-/// When the bytes are not a message of this type.
-pub(crate) fn decode_message<M: Message + Default>(body: Body) -> Result<M, DecodeError> {
-    match body {
-        // One slice is by far the usual case, and the decoder is at its fastest on it.
-        Body::Whole(bytes) => M::decode(bytes),
-        Body::Chain(chunks) => M::decode(*chunks),
     }
 }
 
@@ -139,8 +174,7 @@ mod tests {
             encode_message(&text.to_owned(), 100, &mut wire).unwrap();
         }
         assert_eq!(wire[..6], [0, 0, 0, 0, 0, 0]);
-        let texts: Vec<String> =
-            taken(wire).into_iter().map(|envelope| decode_message(envelope.body).unwrap()).collect();
+        let texts: Vec<String> = taken(wire).into_iter().map(|envelope| read(envelope.body).unwrap()).collect();
         assert_eq!(texts, ["", "a", "hello"]);
     }
 
@@ -177,7 +211,7 @@ mod tests {
             _wire_type: prost::encoding::WireType,
             _buf: &mut impl bytes::Buf,
             _context: prost::encoding::DecodeContext,
-        ) -> Result<(), DecodeError> {
+        ) -> Result<(), prost::DecodeError> {
             Ok(())
         }
 
@@ -232,8 +266,12 @@ mod tests {
         }
     }
 
+    fn read(body: Body) -> Result<String, BoxError> {
+        ProstCodec::decode(body.into())
+    }
+
     #[test]
     fn garbage_is_an_error() {
-        assert!(decode_message::<String>(Body::from(Bytes::from_static(b"\x0a\xff"))).is_err());
+        assert!(read(Body::from(Bytes::from_static(b"\x0a\xff"))).is_err());
     }
 }

@@ -20,8 +20,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
+use http::HeaderValue;
 use mio::net::TcpStream;
 
+use crate::compression::Coding;
 use crate::context::{CancelCause, Ends};
 use crate::lane::Lane;
 use crate::lane::timers::Due;
@@ -62,7 +64,8 @@ pub(crate) trait Calls: Send + Sync {
     fn method(&self, path: &str) -> Option<Arc<dyn Method>>;
     /// Starts a handler, on another thread. Called under no lock.
     fn start(&self, call: Accepted);
-    fn limits(&self) -> MessageLimits;
+    /// How refusals are coded that no method makes.
+    fn coding(&self) -> &Coding;
     /// A bound on every call's time, whatever the client asks for.
     fn timeout(&self) -> Option<Duration>;
     /// The connection is gone for good.
@@ -71,7 +74,13 @@ pub(crate) trait Calls: Send + Sync {
 
 /// One method of a service.
 pub(crate) trait Method: Send + Sync {
-    fn path(&self) -> &Arc<str>;
+    /// Its path; `None` when it takes whatever path no other method has.
+    fn path(&self) -> Option<&Arc<str>>;
+    /// The format of its messages; `None` when it takes any.
+    fn subtype(&self) -> Option<&'static str>;
+    fn limits(&self) -> MessageLimits;
+    /// How it codes its messages for a client that accepts these encodings.
+    fn coding(&self, accepted: &[HeaderValue]) -> Coding;
     /// Whether exactly one request message is expected, so that the handler starts when it is there.
     fn takes_one_request(&self) -> bool;
     /// Runs the handler on this thread, to the end of the call.

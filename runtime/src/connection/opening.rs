@@ -84,31 +84,37 @@ pub(super) fn accept(
     mut respond: SendResponse<Bytes>,
 ) {
     let (parts, body) = request.into_parts();
+    let refused = |respond: &mut SendResponse<Bytes>, status: &Status| {
+        refuse(respond, response_head::trailers_only(status, &Metadata::new(), calls.coding()));
+    };
     let head = match request_head::parse(parts) {
         Ok(head) => head,
         Err(Rejection::Http(code)) => {
             tracing::debug!(peer = ?connection.ends.peer, %code, "request refused");
-            return refuse(&mut respond, response_head::http_reject(code));
+            return refuse(&mut respond, response_head::http_reject(code, calls.coding()));
         }
         Err(Rejection::Grpc(status)) => {
             tracing::debug!(peer = ?connection.ends.peer, %status, "request refused");
-            return refuse(&mut respond, response_head::trailers_only(&status, &Metadata::new()));
+            return refused(&mut respond, &status);
         }
     };
     let Some(method) = calls.method(head.path()) else {
         let status = Status::unimplemented(format!("unknown method {}", head.path()));
-        return refuse(&mut respond, response_head::trailers_only(&status, &Metadata::new()));
+        return refused(&mut respond, &status);
     };
-    let RequestHead { timeout, metadata, encoding, .. } = head;
+    if let Err(status) = head.check_subtype(method.subtype()) {
+        return refused(&mut respond, &status);
+    }
+    let name = MethodName::Shared(method.path().map_or_else(|| head.path().into(), Arc::clone));
+    let RequestHead { timeout, metadata, encoding, accepted, .. } = head;
     let timeout = [timeout, calls.timeout()].into_iter().flatten().min();
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     if timeout.is_some_and(|timeout| timeout.is_zero()) {
         let status = CancelCause::DeadlineExceeded.status(Side::Server);
-        return refuse(&mut respond, response_head::trailers_only(&status, &Metadata::new()));
+        return refused(&mut respond, &status);
     }
-    let name = MethodName::Shared(Arc::clone(method.path()));
     let state = Arc::new(CallState::new(Side::Server, name, deadline, Arc::clone(&connection.ends)));
-    let stream = Stream::new(Arc::clone(connection), Side::Server, state, calls.limits());
+    let stream = Stream::new(Arc::clone(connection), Side::Server, state, method.limits(), method.coding(&accepted));
     stream.inbox().set_encoding(encoding);
     let own_deadline = calls.timeout().is_some() && timeout == calls.timeout();
     stream.own_deadline.store(own_deadline, Ordering::Relaxed);

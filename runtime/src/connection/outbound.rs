@@ -94,8 +94,10 @@ fn send_head(slot: &mut Slot) -> Option<Sent> {
     let head = decide_head(&mut slot.stream.outbox());
     let (response, end) = match head {
         Head::Later => return Some(Sent::Open),
-        Head::Headers(metadata) => (response_head::build(metadata), false),
-        Head::TrailersOnly(status, metadata) => (response_head::trailers_only(&status, &metadata), true),
+        Head::Headers(metadata) => (response_head::build(metadata, &slot.stream.coding), false),
+        Head::TrailersOnly(status, metadata) => {
+            (response_head::trailers_only(&status, &metadata, &slot.stream.coding), true)
+        }
     };
     match respond.send_response(response, end) {
         Ok(handle) if !end => {

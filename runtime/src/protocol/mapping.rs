@@ -5,10 +5,10 @@ use std::fmt;
 
 use h2::Reason;
 use http::{HeaderValue, StatusCode};
-use prost::DecodeError;
 
 use crate::code::Code;
-use crate::codec::BrokenEnvelope;
+use crate::codec::{BoxError, BrokenEnvelope};
+use crate::compression::NotDecompressed;
 use crate::status::Status;
 
 /// On which side of a call this process is.
@@ -74,7 +74,7 @@ pub(crate) fn broken_envelope(broken: BrokenEnvelope) -> Status {
 }
 
 /// The status of a call whose peer sent bytes that are not a message of the method's type.
-pub(crate) fn undecodable(error: DecodeError, side: Side) -> Status {
+pub(crate) fn undecodable(error: BoxError, side: Side) -> Status {
     let message = format!("the message of the {} cannot be decoded: {error}", side.peer());
     Status::internal(message).with_source(error)
 }
@@ -94,6 +94,15 @@ pub(crate) fn compressed(encoding: Option<&HeaderValue>, side: Side) -> Status {
             Status::new(code, format!("the {peer} sent a message compressed with {encoding:?}, which is not supported"))
         }
     }
+}
+
+/// The status of a call with a compressed message that does not decompress.
+pub(crate) fn not_decompressed(error: NotDecompressed) -> Status {
+    let code = match &error {
+        NotDecompressed::TooLarge { .. } => Code::ResourceExhausted,
+        NotDecompressed::Corrupt(_) => Code::Internal,
+    };
+    Status::new(code, error.to_string()).with_source(error)
 }
 
 /// The status of a call in which the peer should have sent exactly one message and sent none. UNIMPLEMENTED, as the
@@ -244,7 +253,7 @@ mod tests {
         let Err(error) = <String as prost::Message>::decode(&b"\xff"[..]) else {
             panic!("0xff was taken for a message");
         };
-        let status = undecodable(error, Side::Server);
+        let status = undecodable(error.into(), Side::Server);
         assert_eq!(status.code(), Code::Internal);
         assert!(status.message().contains("client"), "{status}");
         assert!(StdError::source(&status).is_some());

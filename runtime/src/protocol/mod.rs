@@ -16,23 +16,20 @@ pub(crate) static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeo
 pub(crate) static GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 pub(crate) static GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
-/// The `content-type` of everything this crate sends.
-static APPLICATION_GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
-
 /// What a `content-type` says about a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ContentType {
-    /// gRPC with protobuf messages.
+enum ContentType<'a> {
+    /// gRPC; the format of the messages is what the method's is.
     Grpc,
-    /// gRPC with messages in a format other than protobuf.
-    OtherCodec,
+    /// gRPC with messages in this format.
+    Subtype(&'a [u8]),
     /// Not gRPC.
     Foreign,
 }
 
-impl ContentType {
+impl<'a> ContentType<'a> {
     /// Reads a header value. Media types are case-insensitive (RFC 9110 §8.3.1), parameters are ignored.
-    fn of(value: Option<&HeaderValue>) -> Self {
+    fn of(value: Option<&'a HeaderValue>) -> Self {
         const PREFIX: &[u8] = b"application/grpc";
 
         let value = value.map_or(&[][..], HeaderValue::as_bytes);
@@ -53,8 +50,7 @@ impl ContentType {
         match subtype.strip_prefix(b"+") {
             None if subtype.is_empty() => Self::Grpc,
             None | Some(b"") => Self::Foreign,
-            Some(codec) if codec.eq_ignore_ascii_case(b"proto") => Self::Grpc,
-            Some(_) => Self::OtherCodec,
+            Some(subtype) => Self::Subtype(subtype),
         }
     }
 }
@@ -65,15 +61,15 @@ mod tests {
 
     #[test]
     fn content_types() {
-        let cases: [(&str, ContentType); 16] = [
+        let cases: [(&str, ContentType<'_>); 16] = [
             ("application/grpc", ContentType::Grpc),
             ("Application/GRPC", ContentType::Grpc),
-            ("application/grpc+proto", ContentType::Grpc),
-            ("application/grpc+PROTO", ContentType::Grpc),
+            ("application/grpc+proto", ContentType::Subtype(b"proto")),
+            ("application/grpc+PROTO", ContentType::Subtype(b"PROTO")),
             ("application/grpc;charset=utf-8", ContentType::Grpc),
             ("application/grpc ; charset=utf-8", ContentType::Grpc),
-            ("application/grpc+proto; x=1", ContentType::Grpc),
-            ("application/grpc+json", ContentType::OtherCodec),
+            ("application/grpc+proto; x=1", ContentType::Subtype(b"proto")),
+            ("application/grpc+json", ContentType::Subtype(b"json")),
             ("application/grpc+", ContentType::Foreign),
             ("application/grpcfoo", ContentType::Foreign),
             ("application/grpc-web", ContentType::Foreign),

@@ -7,8 +7,9 @@ use http::header::{CONTENT_TYPE, HOST, TE, USER_AGENT};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, request};
 
-use super::{APPLICATION_GRPC, ContentType, GRPC_ENCODING, GRPC_TIMEOUT, timeout};
-use crate::code::Code;
+use super::{ContentType, GRPC_ACCEPT_ENCODING, GRPC_ENCODING, GRPC_TIMEOUT, timeout};
+use crate::compression::Coding;
+use crate::context::MethodName;
 use crate::metadata::Metadata;
 use crate::status::Status;
 
@@ -20,6 +21,10 @@ pub(crate) struct RequestHead {
     pub(crate) timeout: Option<Duration>,
     /// How the client compresses, if it says so and it is not `identity`.
     pub(crate) encoding: Option<HeaderValue>,
+    /// The encodings that the client accepts, as it wrote them.
+    pub(crate) accepted: Vec<HeaderValue>,
+    /// The format of the messages, if the client names it.
+    subtype: Option<Box<[u8]>>,
     pub(crate) metadata: Metadata,
 }
 
@@ -37,6 +42,23 @@ impl RequestHead {
     pub(crate) fn path(&self) -> &str {
         self.path.as_str()
     }
+
+    /// Fails when the client names a format of messages that is not the method's.
+    ///
+    /// # Errors
+    ///
+    /// UNIMPLEMENTED.
+    pub(crate) fn check_subtype(&self, expected: Option<&str>) -> Result<(), Status> {
+        match (&self.subtype, expected) {
+            (Some(named), Some(expected)) if !named.eq_ignore_ascii_case(expected.as_bytes()) => {
+                let named = String::from_utf8_lossy(named);
+                Err(Status::unimplemented(format!(
+                    "the messages of this method are {expected:?}, not {named:?} (content-type application/grpc+{expected})"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Reads the head of a request.
@@ -50,18 +72,13 @@ pub(crate) fn parse(parts: request::Parts) -> Result<RequestHead, Rejection> {
     if parts.method != Method::POST {
         return Err(Rejection::Http(StatusCode::METHOD_NOT_ALLOWED));
     }
-    match ContentType::of(headers.get(CONTENT_TYPE)) {
-        ContentType::Grpc => {}
+    let subtype = match ContentType::of(headers.get(CONTENT_TYPE)) {
+        ContentType::Grpc => None,
+        ContentType::Subtype(subtype) => Some(subtype.into()),
         ContentType::Foreign => {
             return Err(Rejection::Http(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
-        ContentType::OtherCodec => {
-            return Err(Rejection::Grpc(Status::from_static(
-                Code::Unimplemented,
-                "only protobuf messages are supported (content-type application/grpc+proto)",
-            )));
-        }
-    }
+    };
     let uri = parts.uri.into_parts();
     if !names_one_authority(uri.authority.as_ref(), &headers) {
         return Err(Rejection::Http(StatusCode::BAD_REQUEST));
@@ -80,6 +97,8 @@ pub(crate) fn parse(parts: request::Parts) -> Result<RequestHead, Rejection> {
         path,
         timeout,
         encoding: headers.get(&GRPC_ENCODING).filter(|value| *value != "identity").cloned(),
+        accepted: headers.get_all(&GRPC_ACCEPT_ENCODING).iter().cloned().collect(),
+        subtype,
         metadata: Metadata::from_headers(headers),
     })
 }
@@ -92,12 +111,18 @@ pub(crate) fn parse(parts: request::Parts) -> Result<RequestHead, Rejection> {
 pub(crate) fn build(
     scheme: &Scheme,
     authority: &Authority,
-    path: &'static str,
+    path: &MethodName,
     timeout: Option<Duration>,
     user_agent: &HeaderValue,
+    coding: &Coding,
     metadata: Metadata,
 ) -> Result<Request<()>, Status> {
-    let Ok(path_and_query) = PathAndQuery::from_maybe_shared(Bytes::from_static(path.as_bytes())) else {
+    let path_bytes = match path {
+        MethodName::Static(path) => Bytes::from_static(path.as_bytes()),
+        MethodName::Shared(path) => Bytes::copy_from_slice(path.as_bytes()),
+    };
+    let path = path.as_str();
+    let Ok(path_and_query) = PathAndQuery::from_maybe_shared(path_bytes) else {
         return Err(Status::internal(format!("{path:?} is no method path")));
     };
     let mut uri = http::uri::Parts::default();
@@ -111,12 +136,18 @@ pub(crate) fn build(
     // The specification wants the timeout right behind the pseudo-headers and the call's definition before metadata. A
     // header map keeps the order in which it was filled.
     let custom = metadata.into_headers();
-    let mut headers = HeaderMap::with_capacity(4 + custom.keys_len());
+    let mut headers = HeaderMap::with_capacity(6 + custom.keys_len());
     if let Some(timeout) = timeout {
         headers.insert(GRPC_TIMEOUT.clone(), timeout::encode(timeout));
     }
     headers.insert(TE, HeaderValue::from_static("trailers"));
-    headers.insert(CONTENT_TYPE, APPLICATION_GRPC.clone());
+    headers.insert(CONTENT_TYPE, coding.content_type.clone());
+    if let Some(encoding) = coding.send {
+        headers.insert(GRPC_ENCODING.clone(), encoding.header_value());
+    }
+    if let Some(list) = &coding.accept_list {
+        headers.insert(GRPC_ACCEPT_ENCODING.clone(), list.clone());
+    }
     headers.insert(USER_AGENT, user_agent.clone());
     // `extend` replaces what is there; a user-agent among the metadata, as one that was received and is passed on, must
     // not replace ours.
@@ -157,6 +188,8 @@ fn names_one_authority(authority: Option<&Authority>, headers: &HeaderMap) -> bo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::code::Code;
+    use crate::compression::Accept;
 
     fn request(method: &str, uri: &str, fields: &[(&str, &str)]) -> request::Parts {
         let mut builder = Request::builder().method(method).uri(uri);
@@ -241,13 +274,28 @@ mod tests {
 
     #[test]
     fn what_grpc_cannot_serve_fails_with_a_status() {
-        for (fields, code) in [
-            (&[("content-type", "application/grpc+json")][..], Code::Unimplemented),
-            (&[("content-type", "application/grpc"), ("grpc-timeout", "1.5S")], Code::Internal),
+        match parse_fields(&[("content-type", "application/grpc"), ("grpc-timeout", "1.5S")]) {
+            Err(Rejection::Grpc(status)) => assert_eq!(status.code(), Code::Internal),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_format_that_the_client_names_must_be_the_methods() {
+        for (content_type, proto, json, any) in [
+            ("application/grpc", true, true, true),
+            ("application/grpc+proto", true, false, true),
+            ("application/grpc+PROTO", true, false, true),
+            ("application/grpc+json", false, true, true),
+            ("application/grpc+thrift;x=1", false, false, true),
         ] {
-            match parse_fields(fields) {
-                Err(Rejection::Grpc(status)) => assert_eq!(status.code(), code),
-                other => panic!("{other:?}"),
+            let head = parse_fields(&[("content-type", content_type)]).unwrap();
+            for (expected, fits) in [(Some("proto"), proto), (Some("json"), json), (None, any)] {
+                let checked = head.check_subtype(expected);
+                assert_eq!(checked.is_ok(), fits, "{content_type} for {expected:?}");
+                if let Err(status) = checked {
+                    assert_eq!(status.code(), Code::Unimplemented);
+                }
             }
         }
     }
@@ -256,9 +304,10 @@ mod tests {
         build(
             &Scheme::HTTP,
             &Authority::from_static("host:1"),
-            "/pkg.Svc/Method",
+            &MethodName::Static("/pkg.Svc/Method"),
             timeout,
             &user_agent(Some("app/2")),
+            &Coding::new(Accept::Only(0), "proto"),
             metadata,
         )
         .unwrap()
@@ -320,9 +369,10 @@ mod tests {
         let status = build(
             &Scheme::HTTP,
             &Authority::from_static("host"),
-            "no path\n",
+            &MethodName::Static("no path\n"),
             None,
             &user_agent(None),
+            &Coding::new(Accept::Only(0), "proto"),
             Metadata::new(),
         )
         .unwrap_err();

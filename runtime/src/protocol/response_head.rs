@@ -3,8 +3,9 @@
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, response};
 
-use super::{APPLICATION_GRPC, ContentType, GRPC_ACCEPT_ENCODING, GRPC_ENCODING, mapping, trailers};
+use super::{ContentType, GRPC_ACCEPT_ENCODING, GRPC_ENCODING, mapping, trailers};
 use crate::code::Code;
+use crate::compression::Coding;
 use crate::metadata::Metadata;
 use crate::status::Status;
 
@@ -35,10 +36,16 @@ pub(crate) struct NotGrpc {
 }
 
 /// The head of a response whose messages follow.
-pub(crate) fn build(metadata: Metadata) -> Response<()> {
+pub(crate) fn build(metadata: Metadata, coding: &Coding) -> Response<()> {
     let custom = metadata.into_headers();
-    let mut headers = HeaderMap::with_capacity(1 + custom.keys_len());
-    headers.insert(CONTENT_TYPE, APPLICATION_GRPC.clone());
+    let mut headers = HeaderMap::with_capacity(3 + custom.keys_len());
+    headers.insert(CONTENT_TYPE, coding.content_type.clone());
+    if let Some(encoding) = coding.send {
+        headers.insert(GRPC_ENCODING.clone(), encoding.header_value());
+    }
+    if let Some(list) = &coding.accept_list {
+        headers.insert(GRPC_ACCEPT_ENCODING.clone(), list.clone());
+    }
     if !custom.is_empty() {
         headers.extend(custom);
     }
@@ -48,11 +55,12 @@ pub(crate) fn build(metadata: Metadata) -> Response<()> {
 }
 
 /// The answer to a call that fails before its first message and headers: status, and nothing else, in one frame.
-pub(crate) fn trailers_only(status: &Status, metadata: &Metadata) -> Response<()> {
+pub(crate) fn trailers_only(status: &Status, metadata: &Metadata, coding: &Coding) -> Response<()> {
     let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, APPLICATION_GRPC.clone());
+    headers.insert(CONTENT_TYPE, coding.content_type.clone());
     // The answer to a call in an unsupported compression has to list the supported ones, and it does no harm elsewhere.
-    headers.insert(GRPC_ACCEPT_ENCODING.clone(), HeaderValue::from_static("identity"));
+    let list = coding.accept_list.clone().unwrap_or(HeaderValue::from_static("identity"));
+    headers.insert(GRPC_ACCEPT_ENCODING.clone(), list);
     headers.extend(trailers::build_error(status, metadata));
     let mut response = Response::new(());
     *response.headers_mut() = headers;
@@ -61,7 +69,7 @@ pub(crate) fn trailers_only(status: &Status, metadata: &Metadata) -> Response<()
 
 /// The answer to a request that is not gRPC. The HTTP status keeps other clients from taking it for a success; the gRPC
 /// status tells a gRPC client what it got wrong.
-pub(crate) fn http_reject(status: StatusCode) -> Response<()> {
+pub(crate) fn http_reject(status: StatusCode, coding: &Coding) -> Response<()> {
     let why = match status {
         StatusCode::METHOD_NOT_ALLOWED => "a gRPC request is a POST",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "a gRPC request has content-type application/grpc",
@@ -69,7 +77,7 @@ pub(crate) fn http_reject(status: StatusCode) -> Response<()> {
         _ => "this is not a gRPC request",
     };
     let error = Status::from_static(Code::Internal, why);
-    let mut response = trailers_only(&error, &Metadata::new());
+    let mut response = trailers_only(&error, &Metadata::new(), coding);
     *response.status_mut() = status;
     if status == StatusCode::METHOD_NOT_ALLOWED {
         // RFC 9110 §15.5.6 requires the list of allowed methods.
@@ -127,6 +135,11 @@ impl NotGrpc {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compression::Accept;
+
+    fn plain() -> Coding {
+        Coding::new(Accept::Only(0), "proto")
+    }
 
     fn parts(status: u16, fields: &[(&str, &str)]) -> response::Parts {
         let mut builder = Response::builder().status(status);
@@ -142,7 +155,7 @@ mod tests {
     fn a_response_with_messages() {
         let mut metadata = Metadata::new();
         metadata.insert("x", "1").unwrap();
-        let response = build(metadata);
+        let response = build(metadata, &plain());
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "application/grpc");
         match parse(response.into_parts().0, false) {
@@ -170,7 +183,7 @@ mod tests {
     fn trailers_only_both_ways() {
         let mut metadata = Metadata::new();
         metadata.insert("x", "1").unwrap();
-        let response = trailers_only(&Status::not_found("no room"), &metadata);
+        let response = trailers_only(&Status::not_found("no room"), &metadata, &plain());
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "application/grpc");
         match parse(response.into_parts().0, true) {
@@ -256,7 +269,7 @@ mod tests {
             (StatusCode::METHOD_NOT_ALLOWED, "POST"),
             (StatusCode::BAD_REQUEST, "authority"),
         ] {
-            let response = http_reject(http);
+            let response = http_reject(http, &plain());
             assert_eq!(response.status(), http);
             assert_eq!(response.headers().contains_key("allow"), http == StatusCode::METHOD_NOT_ALLOWED);
             match parse(response.into_parts().0, true) {
@@ -272,7 +285,7 @@ mod tests {
     #[test]
     fn supported_encodings_are_listed() {
         let status = Status::unimplemented("no gzip");
-        let response = trailers_only(&status, &Metadata::new());
+        let response = trailers_only(&status, &Metadata::new(), &plain());
         assert_eq!(response.headers()["grpc-accept-encoding"], "identity");
         assert_eq!(response.headers()["grpc-status"], "12");
     }

@@ -5,9 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use prost::Message;
-
-use crate::codec;
+use crate::codec::{self, Codec};
 use crate::metadata::Metadata;
 use crate::request::Request;
 use crate::response::Response;
@@ -20,74 +18,71 @@ use crate::stream::streaming::Streaming;
 /// A call with one response that takes longer is logged.
 const SLOW_CALL: Duration = Duration::from_secs(1);
 
-pub(super) fn unary<In, Out>(
+pub(super) fn unary<C, In, Out>(
     stream: &Arc<Stream>,
     metadata: Metadata,
     handler: &impl Fn(Request<In>) -> Result<Response<Out>, Status>,
 ) where
-    In: Message + Default,
-    Out: Message,
+    C: Codec<In> + Codec<Out>,
 {
-    let mut requests = Streaming::<In>::new(Arc::clone(stream));
+    let mut requests = Streaming::<In>::new(Arc::clone(stream), <C as Codec<In>>::decode);
     let outcome = requests.request().and_then(|message| {
-        let request = Request::new_received(metadata, message, stream.context());
+        let request = Request::new_received(metadata, message, requests.was_compressed(), stream.context());
         timed(stream, || guarded(stream, || handler(request)))
     });
-    respond(stream, outcome);
+    respond::<C, Out>(stream, outcome);
 }
 
-pub(super) fn client_streaming<In, Out>(
+pub(super) fn client_streaming<C, In, Out>(
     stream: &Arc<Stream>,
     metadata: Metadata,
     handler: &impl Fn(Request<Streaming<In>>) -> Result<Response<Out>, Status>,
 ) where
-    In: Message + Default,
-    Out: Message,
+    C: Codec<In> + Codec<Out>,
 {
-    let requests = Streaming::<In>::new(Arc::clone(stream));
-    let request = Request::new_received(metadata, requests, stream.context());
-    respond(stream, guarded(stream, || handler(request)));
+    let requests = Streaming::<In>::new(Arc::clone(stream), <C as Codec<In>>::decode);
+    let request = Request::new_received(metadata, requests, false, stream.context());
+    respond::<C, Out>(stream, guarded(stream, || handler(request)));
 }
 
-pub(super) fn server_streaming<In, Out>(
+pub(super) fn server_streaming<C, In, Out>(
     stream: &Arc<Stream>,
     metadata: Metadata,
     handler: &impl Fn(Request<In>, Sender<Out>) -> Result<(), Status>,
 ) where
-    In: Message + Default,
-    Out: Message,
+    C: Codec<In> + Codec<Out>,
 {
-    let mut requests = Streaming::<In>::new(Arc::clone(stream));
+    let mut requests = Streaming::<In>::new(Arc::clone(stream), <C as Codec<In>>::decode);
     let outcome = requests.request().and_then(|message| {
-        let request = Request::new_received(metadata, message, stream.context());
-        let replies = Sender::new(Arc::clone(stream), OnDrop::Nothing);
+        let request = Request::new_received(metadata, message, requests.was_compressed(), stream.context());
+        let replies = Sender::new(Arc::clone(stream), <C as Codec<Out>>::encode_envelope, OnDrop::Nothing);
         guarded(stream, || handler(request, replies))
     });
     finish(stream, outcome);
 }
 
-pub(super) fn streaming<In, Out>(
+pub(super) fn streaming<C, In, Out>(
     stream: &Arc<Stream>,
     metadata: Metadata,
     handler: &impl Fn(Request<Streaming<In>>, Sender<Out>) -> Result<(), Status>,
 ) where
-    In: Message + Default,
-    Out: Message,
+    C: Codec<In> + Codec<Out>,
 {
-    let requests = Streaming::<In>::new(Arc::clone(stream));
-    let request = Request::new_received(metadata, requests, stream.context());
-    let replies = Sender::new(Arc::clone(stream), OnDrop::Nothing);
+    let requests = Streaming::<In>::new(Arc::clone(stream), <C as Codec<In>>::decode);
+    let request = Request::new_received(metadata, requests, false, stream.context());
+    let replies = Sender::new(Arc::clone(stream), <C as Codec<Out>>::encode_envelope, OnDrop::Nothing);
     finish(stream, guarded(stream, || handler(request, replies)));
 }
 
-fn respond<Out: Message>(stream: &Arc<Stream>, outcome: Result<Response<Out>, Status>) {
+fn respond<C: Codec<Out>, Out>(stream: &Arc<Stream>, outcome: Result<Response<Out>, Status>) {
     let response = match outcome {
         Ok(response) => response,
         Err(status) => return stream.finish(Finish::Trailers(Some(status))),
     };
+    let compression = stream.coding.send.filter(|_| !response.is_plain());
     let (head, message, trailers) = response.into_parts();
     let encoded = with_scratch(|scratch| {
-        codec::encode_message(&message, stream.limits.send, scratch)?;
+        codec::encode(C::encode_envelope, &message, stream.limits.send, compression, scratch)?;
         stream.respond(head, scratch, trailers);
         Ok(())
     });

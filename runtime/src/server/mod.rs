@@ -3,6 +3,7 @@
 mod claim;
 mod dispatch;
 mod listener;
+mod options;
 mod running;
 mod service;
 mod shutdown;
@@ -14,15 +15,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use crate::compression::CompressionEncoding;
 use crate::connection::settings;
 use crate::error::{Error, ErrorKind};
 use crate::lane::{Lane, Turn};
-use crate::stream::MessageLimits;
+use crate::request::Request;
+use crate::status::Status;
+use crate::stream::sender::Sender;
+use crate::stream::streaming::Streaming;
 use listener::Listeners;
 use running::{Limits, Phase, Shared};
 use workers::{WorkerConfig, Workers};
 
-pub use service::{Methods, Service};
+pub use options::ServiceOptions;
+pub use service::{CodecMethods, Methods, Service};
 pub use shutdown::ShutdownReport;
 
 /// Most handler threads of a server, unless configured.
@@ -162,6 +170,7 @@ impl ServerHandle {
 #[must_use = "a builder does nothing until it is started"]
 pub struct ServerBuilder {
     methods: Methods,
+    options: ServiceOptions,
     limits: Limits,
     lanes: usize,
     workers: WorkerConfig,
@@ -172,14 +181,16 @@ impl Default for ServerBuilder {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers =
             WorkerConfig { name: "stolid".to_owned(), limit: WORKERS, stack_size: STACK, idle_timeout: WORKER_IDLE };
-        let limits = Limits {
-            messages: MessageLimits::default(),
-            max_connections: usize::MAX,
-            max_concurrent_streams: settings::MAX_STREAMS,
-            timeout: None,
-        };
+        let limits =
+            Limits { max_connections: usize::MAX, max_concurrent_streams: settings::MAX_STREAMS, timeout: None };
         // Handlers need the cores too: a lane for every second one.
-        Self { methods: Methods::default(), limits, lanes: cores.div_ceil(2).min(8), workers }
+        Self {
+            methods: Methods::default(),
+            options: ServiceOptions::default(),
+            limits,
+            lanes: cores.div_ceil(2).min(8),
+            workers,
+        }
     }
 }
 
@@ -192,13 +203,54 @@ impl ServerBuilder {
 
     /// Largest request message, bytes; 4 MiB unless set. A larger one fails its call with RESOURCE_EXHAUSTED.
     pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-        self.limits.messages.receive = limit;
+        self.options = self.options.max_decoding_message_size(limit);
         self
     }
 
     /// Largest response message, bytes; unlimited unless set.
     pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-        self.limits.messages.send = limit;
+        self.options = self.options.max_encoding_message_size(limit);
+        self
+    }
+
+    /// Compresses the responses of all services with `encoding` for clients that accept it, wherever that makes them
+    /// shorter. Of several encodings the first that the client accepts is used. Nothing is compressed unless set.
+    pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+        self.options = self.options.send_compressed(encoding);
+        self
+    }
+
+    /// Accepts requests compressed with `encoding`. Until the first use of this everything that was compiled in is
+    /// accepted, from then on only what was named; what is not accepted fails its call with UNIMPLEMENTED.
+    pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+        self.options = self.options.accept_compressed(encoding);
+        self
+    }
+
+    /// Answers calls of methods that no service has, in place of UNIMPLEMENTED: for proxies, and for services that are
+    /// known at run time only. The context has the path of the method; messages are as they are on the wire, in any
+    /// format and, where they came compressed, decompressed.
+    ///
+    /// # Examples
+    /// ```
+    /// use stolid::Server;
+    ///
+    /// let server = Server::builder()
+    ///     .unknown_service_handler(|request, replies| {
+    ///         println!("{} is called", request.context().method());
+    ///         for message in request.into_inner() {
+    ///             replies.send(message?)?;
+    ///         }
+    ///         Ok(())
+    ///     })
+    ///     .start("127.0.0.1:0")?;
+    /// # Ok::<(), stolid::Error>(())
+    /// ```
+    pub fn unknown_service_handler(
+        mut self,
+        handler: impl Fn(Request<Streaming<Bytes>>, Sender<Bytes>) -> Result<(), Status> + Send + Sync + 'static,
+    ) -> Self {
+        self.methods.set_unknown(handler);
         self
     }
 
@@ -276,7 +328,8 @@ impl ServerBuilder {
         let workers = Workers::new(self.workers).map_err(|error| Error::new(ErrorKind::Thread, "handlers", error))?;
         let listeners = Listeners::new(listeners, &lanes[0])
             .map_err(|error| Error::new(ErrorKind::Bind, addresses[0].to_string(), error))?;
-        let shared = Shared::new(self.methods, workers, self.limits, lanes, addresses);
+        let methods = self.methods.into_table(&self.options);
+        let shared = Shared::new(methods, workers, self.limits, lanes, addresses);
         // From here on dropping the server stops what was started.
         let server = Server { shared };
         let mut listeners = Some(listeners);

@@ -10,18 +10,17 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::listener::Listeners;
-use super::service::Methods;
+use super::service::Table;
 use super::workers::{Job, Refusal, Workers};
+use crate::compression::Coding;
 use crate::connection::{Accepted, Calls, Connection, Method};
 use crate::lane::{Lane, Turn};
 use crate::status::Status;
-use crate::stream::MessageLimits;
 use crate::stream::outbox::Finish;
 
 /// The limits of a server, as configured.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
-    pub(super) messages: MessageLimits,
     pub(super) max_connections: usize,
     pub(super) max_concurrent_streams: u32,
     pub(super) timeout: Option<Duration>,
@@ -50,7 +49,7 @@ pub(super) enum Phase {
 
 /// Shared by everything that belongs to one server.
 pub(super) struct Shared {
-    pub(super) methods: Methods,
+    pub(super) methods: Table,
     pub(super) workers: Workers,
     pub(super) limits: Limits,
     pub(super) lanes: Vec<Arc<Lane>>,
@@ -85,7 +84,7 @@ thread_local! {
 
 impl Shared {
     pub(super) fn new(
-        methods: Methods,
+        methods: Table,
         workers: Workers,
         limits: Limits,
         lanes: Vec<Arc<Lane>>,
@@ -212,8 +211,8 @@ impl Calls for Shared {
         self.workers.submit(Box::new(Call { server, call }));
     }
 
-    fn limits(&self) -> MessageLimits {
-        self.limits.messages
+    fn coding(&self) -> &Coding {
+        &self.methods.refusals
     }
 
     fn timeout(&self) -> Option<Duration> {

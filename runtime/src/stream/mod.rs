@@ -1,5 +1,6 @@
 //! One HTTP/2 stream as both sides of it see it: application threads fill and empty it, the drive carries it over.
 
+pub(crate) mod delivery;
 pub(crate) mod effects;
 pub(crate) mod inbox;
 pub(crate) mod outbox;
@@ -15,6 +16,7 @@ use bytes::BytesMut;
 use h2::Reason;
 
 use crate::codec::Batch;
+use crate::compression::Coding;
 use crate::connection::Connection;
 use crate::context::{CallState, CancelCause, Context};
 use crate::lane::timers::{Due, TimerKey};
@@ -58,6 +60,7 @@ pub(crate) struct Stream {
     pub(crate) side: Side,
     pub(crate) state: Arc<CallState>,
     pub(crate) limits: MessageLimits,
+    pub(crate) coding: Coding,
     inbox: Mutex<Inbox>,
     outbox: Mutex<Outbox>,
     timer: Mutex<Option<TimerKey>>,
@@ -69,6 +72,8 @@ pub(crate) struct Stream {
     detached: AtomicBool,
     /// Server: the deadline is the server's, not the client's. Set before the handler starts.
     pub(crate) own_deadline: AtomicBool,
+    /// The call was ended because the peer did not take what was sent.
+    too_slow: AtomicBool,
     /// Client: the server has said that it has not begun with the call. Set by the drive, before the outcome.
     refused: AtomicBool,
     /// Client: the call was never handed to h2. Set by the drive, before the outcome.
@@ -77,6 +82,10 @@ pub(crate) struct Stream {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn too_slow() -> Status {
+    Status::resource_exhausted("the peer does not take messages as fast as they are sent: the call was ended")
 }
 
 impl std::fmt::Debug for Stream {
@@ -91,6 +100,7 @@ impl Stream {
         side: Side,
         state: Arc<CallState>,
         limits: MessageLimits,
+        coding: Coding,
     ) -> Arc<Self> {
         let unsent = Arc::clone(&connection.unsent);
         let stream = Arc::new(Self {
@@ -98,6 +108,7 @@ impl Stream {
             side,
             state,
             limits,
+            coding,
             inbox: Mutex::new(Inbox::new(limits.receive)),
             outbox: Mutex::new(Outbox::new(unsent)),
             timer: Mutex::new(None),
@@ -106,6 +117,7 @@ impl Stream {
             taken: AtomicUsize::new(0),
             detached: AtomicBool::new(false),
             own_deadline: AtomicBool::new(false),
+            too_slow: AtomicBool::new(false),
             refused: AtomicBool::new(false),
             kept_back: AtomicBool::new(false),
         });
@@ -122,7 +134,7 @@ impl Stream {
     }
 
     pub(crate) fn context(&self) -> Context {
-        Context::new(Arc::clone(&self.state))
+        Context::of(Arc::clone(&self.state))
     }
 
     /// Asks the lane to enforce the deadline even if nobody waits.
@@ -276,8 +288,32 @@ impl Stream {
         }
     }
 
+    /// Ends the call because the peer does not take what is sent; gives the status that it ends with.
+    pub(crate) fn disconnect(self: &Arc<Self>) -> Status {
+        let status = too_slow();
+        let mut effects = Effects::default();
+        self.too_slow.store(true, Ordering::Release);
+        if self.state.cancelled(CancelCause::Local, &mut effects) {
+            self.inbox().fail_at_once(status.clone(), &mut effects.wakes);
+            {
+                let mut outbox = self.outbox();
+                outbox.close(status.clone(), &mut effects.wakes);
+                match self.side {
+                    Side::Client => outbox.reset = Some(Reason::CANCEL),
+                    Side::Server => outbox.sending = Sending::Finishing(Finish::Trailers(Some(status.clone()))),
+                }
+            }
+            self.flush();
+        }
+        effects.fire();
+        status
+    }
+
     /// A cancelled call says why, whatever it was closed with afterwards.
     fn why_closed(&self, status: Status) -> Status {
+        if self.too_slow.load(Ordering::Acquire) {
+            return too_slow();
+        }
         match self.state.cause() {
             Some(cause) if self.side == Side::Server => cause.status(self.side),
             _ => status,

@@ -2,17 +2,15 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::BytesMut;
-use prost::Message;
 
 use super::outbox::{Finish, Refused};
 use super::{Side, Stream, after};
-use crate::codec;
+use crate::codec::{self, EncodeFn};
 use crate::context::{CancelCause, Context};
 use crate::metadata::Metadata;
 use crate::status::Status;
@@ -48,7 +46,8 @@ const SCRATCH_KEPT: usize = 64 * 1024;
 /// ```
 pub struct Sender<T> {
     handle: Arc<Handle>,
-    message: PhantomData<fn(T)>,
+    encode: EncodeFn<T>,
+    overflow: Overflow,
 }
 
 /// Shared by all clones; its drop is the drop of the last one.
@@ -72,6 +71,46 @@ pub(crate) enum OnDrop {
     Nothing,
 }
 
+/// What [`Sender::send`] does when 64 KiB wait to be sent already; see [`Sender::with_overflow`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// Wait until the peer makes room.
+    #[default]
+    Block,
+    /// Fail with RESOURCE_EXHAUSTED. The message is lost, the call goes on.
+    Fail,
+    /// Fail with RESOURCE_EXHAUSTED and end the call with it: what waits to be sent is thrown away. For a consumer that
+    /// is too slow to be of use.
+    Disconnect,
+}
+
+/// How one message is sent; see [`Sender::send_with`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct SendOptions {
+    compress: bool,
+}
+
+impl SendOptions {
+    /// As [`Sender::send`] does it.
+    pub fn new() -> Self {
+        Self { compress: true }
+    }
+
+    /// Whether the message may be compressed. A secret next to text that an attacker chooses should not be: the length
+    /// of the result tells about it (gRPC over HTTP/2, "Security").
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.compress = compress;
+        self
+    }
+}
+
+impl Default for SendOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// Why [`Sender::try_send`] did not send. The message comes back.
 pub enum TrySendError<T> {
     /// 64 KiB are waiting already.
@@ -89,9 +128,9 @@ pub enum SendTimeoutError<T> {
 }
 
 impl<T> Sender<T> {
-    pub(crate) fn new(stream: Arc<Stream>, on_drop: OnDrop) -> Self {
+    pub(crate) fn new(stream: Arc<Stream>, encode: EncodeFn<T>, on_drop: OnDrop) -> Self {
         let handle = Handle { stream, disarmed: AtomicBool::new(false), poisoned: AtomicBool::new(false), on_drop };
-        Self { handle: Arc::new(handle), message: PhantomData }
+        Self { handle: Arc::new(handle), encode, overflow: Overflow::default() }
     }
 
     pub(crate) fn stream(&self) -> &Arc<Stream> {
@@ -167,17 +206,54 @@ impl<T> Sender<T> {
         self.stream().detach();
         DetachedSender { sender: self, finished: false }
     }
-}
 
-impl<T: Message> Sender<T> {
+    /// The same sender with another rule for a peer that does not take messages as fast as they are sent. Clones made
+    /// from it have the rule too, other clones keep theirs.
+    ///
+    /// # Examples
+    /// A hub must not wait for the slowest of its subscribers:
+    /// ```
+    /// use stolid::{Overflow, Sender};
+    ///
+    /// fn publish(subscribers: &mut Vec<Sender<String>>, text: &str) {
+    ///     // With `Overflow::Disconnect` a subscriber that is 64 KiB behind is dropped.
+    ///     subscribers.retain(|subscriber| subscriber.send(text.to_owned()).is_ok());
+    /// }
+    ///
+    /// fn subscribe(subscribers: &mut Vec<Sender<String>>, subscriber: Sender<String>) {
+    ///     subscribers.push(subscriber.with_overflow(Overflow::Disconnect));
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
     /// Sends one message, blocking while there is no room.
     ///
     /// # Errors
     /// The final status of the call if it is over or was cancelled; RESOURCE_EXHAUSTED, without ending the call, for a
     /// message over the limit.
     pub fn send(&self, message: T) -> Result<(), Status> {
-        self.push(&message, None)
-            .map_err(|error| error.unwrap_or_else(|| CancelCause::DeadlineExceeded.status(self.stream().side)))
+        self.send_with(message, SendOptions::new())
+    }
+
+    /// As [`send`](Self::send), with options for this message.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_with(&self, message: T, options: SendOptions) -> Result<(), Status> {
+        let sent = self.encoded(&message, options, |scratch| match self.overflow {
+            Overflow::Block => self.stream().send(scratch, None),
+            Overflow::Fail | Overflow::Disconnect => match self.stream().try_send(scratch) {
+                Ok(()) => Ok(()),
+                Err(Refused::Closed(status)) => Err(Some(status)),
+                Err(Refused::Full) if self.overflow == Overflow::Fail => Err(Some(full())),
+                Err(Refused::Full) => Err(Some(self.stream().disconnect())),
+            },
+        });
+        sent.map_err(|error| error.unwrap_or_else(|| CancelCause::DeadlineExceeded.status(self.stream().side)))
     }
 
     /// Sends one message if there is room for it.
@@ -185,7 +261,7 @@ impl<T: Message> Sender<T> {
     /// # Errors
     /// `Full` or `Closed`, with the message.
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        let sent = self.encoded(&message, |scratch| match self.stream().try_send(scratch) {
+        let sent = self.encoded(&message, SendOptions::new(), |scratch| match self.stream().try_send(scratch) {
             Ok(()) => Ok(()),
             Err(Refused::Full) => Err(None),
             Err(Refused::Closed(status)) => Err(Some(status)),
@@ -201,7 +277,9 @@ impl<T: Message> Sender<T> {
     /// # Errors
     /// `Timeout` when there was no room in time; `Closed` with the final status. Both return the message.
     pub fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.push(&message, after(timeout)).map_err(|error| match error {
+        let limit = after(timeout);
+        let sent = self.encoded(&message, SendOptions::new(), |scratch| self.stream().send(scratch, limit));
+        sent.map_err(|error| match error {
             None => SendTimeoutError::Timeout(message),
             Some(status) => SendTimeoutError::Closed(message, status),
         })
@@ -215,20 +293,23 @@ impl<T: Message> Sender<T> {
         messages.into_iter().try_for_each(|message| self.send(message))
     }
 
-    fn push(&self, message: &T, limit: Option<Instant>) -> Result<(), Option<Status>> {
-        self.encoded(message, |scratch| self.stream().send(scratch, limit))
-    }
-
     fn encoded<R>(
         &self,
         message: &T,
+        options: SendOptions,
         send: impl FnOnce(&mut BytesMut) -> Result<R, Option<Status>>,
     ) -> Result<R, Option<Status>> {
+        let stream = self.stream();
+        let compression = stream.coding.send.filter(|_| options.compress);
         with_scratch(|scratch| {
-            codec::encode_message(message, self.stream().limits.send, scratch).map_err(Some)?;
+            codec::encode(self.encode, message, stream.limits.send, compression, scratch).map_err(Some)?;
             send(scratch)
         })
     }
+}
+
+fn full() -> Status {
+    Status::resource_exhausted("the peer does not take messages as fast as they are sent: there is no room for more")
 }
 
 /// Lends the thread's buffer; a handler that sends while it encodes would find it taken and get a fresh one.
@@ -245,7 +326,7 @@ pub(crate) fn with_scratch<R>(work: impl FnOnce(&mut BytesMut) -> R) -> R {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
-        Self { handle: Arc::clone(&self.handle), message: PhantomData }
+        Self { handle: Arc::clone(&self.handle), encode: self.encode, overflow: self.overflow }
     }
 }
 

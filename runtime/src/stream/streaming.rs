@@ -1,15 +1,13 @@
 //! `Streaming<T>`: the receiving half of a call, as an iterator and as blocking reads.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use prost::Message;
-
 use super::inbox::{End, Taken};
 use super::{Side, Stream, after};
-use crate::codec::{Batch, NotDecoded, Received};
+use crate::codec::{Batch, Body, DecodeFn, NotDecoded, Received};
+use crate::compression::{self, CompressionEncoding};
 use crate::context::{CancelCause, Context};
 use crate::metadata::Metadata;
 use crate::protocol::mapping;
@@ -54,7 +52,9 @@ struct Reader<T> {
     headers: Option<Metadata>,
     trailers: Option<Metadata>,
     ended: bool,
-    message: PhantomData<fn() -> T>,
+    decode: DecodeFn<T>,
+    /// The last message came compressed.
+    was_compressed: bool,
 }
 
 /// Why [`Streaming::message_timeout`] returned no message.
@@ -114,12 +114,18 @@ impl<T> Streaming<T> {
         }
     }
 
+    /// Whether the message that was read last had come compressed.
+    #[must_use]
+    pub fn was_compressed(&self) -> bool {
+        matches!(&self.source, Source::Call(reader) if reader.was_compressed)
+    }
+
     /// The context of the call.
     #[must_use]
     pub fn context(&self) -> Context {
         match &self.source {
             Source::Call(reader) => reader.stream.context(),
-            Source::Items(_) => Context::detached(),
+            Source::Items(_) => Context::new(),
         }
     }
 
@@ -146,21 +152,20 @@ impl<T> Streaming<T> {
     }
 }
 
-impl<T: Message + Default> Streaming<T> {
-    pub(crate) fn new(stream: Arc<Stream>) -> Self {
+impl<T> Streaming<T> {
+    pub(crate) fn new(stream: Arc<Stream>, decode: DecodeFn<T>) -> Self {
         let reader = Reader {
             stream,
             batch: Batch::default(),
             headers: None,
             trailers: None,
             ended: false,
-            message: PhantomData,
+            decode,
+            was_compressed: false,
         };
         Self { source: Source::Call(Box::new(reader)), ended: false }
     }
-}
 
-impl<T: Message + Default> Streaming<T> {
     /// Blocks until the next message; `None` at the end.
     ///
     /// # Errors
@@ -232,7 +237,7 @@ impl<T: Message + Default> Streaming<T> {
             Source::Call(reader) => reader.trailers.take().unwrap_or_default(),
             Source::Items(_) => Metadata::new(),
         };
-        Ok(Response::new_received(headers, message, trailers))
+        Ok(Response::new_received(headers, message, trailers, self.was_compressed()))
     }
 
     /// Server: the request of a call that has one.
@@ -274,10 +279,10 @@ impl<T> Reader<T> {
     }
 }
 
-impl<T: Message + Default> Reader<T> {
+impl<T> Reader<T> {
     fn read(&mut self, limit: Option<Instant>) -> Result<Option<T>, RecvTimeoutError> {
         loop {
-            if let Some(received) = self.batch.next_message() {
+            if let Some(received) = self.batch.next_message(self.decode) {
                 return self.decoded(received).map(Some).map_err(RecvTimeoutError::Status);
             }
             match self.stream.receive(&mut self.batch, limit) {
@@ -292,7 +297,7 @@ impl<T: Message + Default> Reader<T> {
 
     fn try_read(&mut self) -> Option<Result<Option<T>, Status>> {
         loop {
-            if let Some(received) = self.batch.next_message() {
+            if let Some(received) = self.batch.next_message(self.decode) {
                 return Some(self.decoded(received).map(Some));
             }
             match self.stream.try_receive(&mut self.batch)? {
@@ -302,24 +307,38 @@ impl<T: Message + Default> Reader<T> {
         }
     }
 
-    fn decoded(&self, received: Received<T>) -> Result<T, Status> {
+    fn decoded(&mut self, received: Received<T>) -> Result<T, Status> {
         self.stream.took(received.wire_len);
         let side = self.stream.side;
-        received.message.map_err(|why| {
-            let status = match why {
-                NotDecoded::Invalid(error) => mapping::undecodable(error, side),
-                NotDecoded::Compressed => mapping::compressed(self.stream.inbox().encoding(), side),
-            };
+        self.was_compressed = matches!(received.message, Err(NotDecoded::Compressed(_)));
+        let message = match received.message {
+            Ok(message) => return Ok(message),
+            Err(NotDecoded::Invalid(error)) => Err(mapping::undecodable(error, side)),
+            Err(NotDecoded::Compressed(body)) => self.decompressed(body),
+        };
+        message.inspect_err(|_| {
             if side == Side::Client {
                 // Nobody reads on behind a message that makes no sense.
                 self.stream.cancel(CancelCause::Local);
             }
-            status
         })
+    }
+
+    fn decompressed(&self, body: Body) -> Result<T, Status> {
+        let stream = &self.stream;
+        let encoding = {
+            let inbox = stream.inbox();
+            let named = inbox.encoding().and_then(|name| CompressionEncoding::from_name(name.as_bytes()));
+            let accepted = named.filter(|encoding| stream.coding.accept.contains(*encoding));
+            accepted.ok_or_else(|| mapping::compressed(inbox.encoding(), stream.side))?
+        };
+        let bytes =
+            compression::decompress(encoding, body, stream.limits.receive).map_err(mapping::not_decompressed)?;
+        (self.decode)(Body::from(bytes).into()).map_err(|error| mapping::undecodable(error, stream.side))
     }
 }
 
-impl<T: Message + Default> Iterator for Streaming<T> {
+impl<T> Iterator for Streaming<T> {
     type Item = Result<T, Status>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -327,7 +346,7 @@ impl<T: Message + Default> Iterator for Streaming<T> {
     }
 }
 
-impl<T: Message + Default> std::iter::FusedIterator for Streaming<T> {}
+impl<T> std::iter::FusedIterator for Streaming<T> {}
 
 impl<T> Drop for Reader<T> {
     fn drop(&mut self) {
