@@ -6,6 +6,7 @@
 //! | [`pair`] | look at behaviour: a running server and a channel to it in one line |
 //! | [`handlers`] | need a handler of their own, written as a closure in the test |
 //! | [`gate`] | hold a handler until the test lets it go on |
+//! | [`scene`] | have a faulty peer, and want to know what is left of the connection |
 //! | [`endings`] | end a wait in a way the tables name |
 //! | [`child`] | need a peer in a process of its own, to be measured or killed |
 //! | [`process`] | count threads, memory and open files, and wait for a condition |
@@ -22,6 +23,7 @@ pub mod interop;
 pub mod measured;
 pub mod pair;
 pub mod process;
+pub mod scene;
 pub mod watchdog;
 pub mod wire;
 

@@ -27,8 +27,9 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-pub use self::frame::{Fields, Frame, Reason, Setting, kind};
+pub use self::frame::{Fields, Frame, Reason, Setting, flag, kind};
 pub use self::grpc::{Call, Reply, envelope, envelopes};
+pub use self::header_block::encode as header_block;
 pub use self::recv::Headers;
 use self::window::SendWindows;
 
@@ -258,7 +259,7 @@ impl Wire {
         let mut open = match kind {
             kind::HEADERS => OpenBlock {
                 stream,
-                end_stream: flags & frame::END_STREAM != 0,
+                end_stream: flags & flag::END_STREAM != 0,
                 block: frame::strip(payload, flags, true).to_vec(),
             },
             kind::CONTINUATION => {
@@ -268,7 +269,7 @@ impl Wire {
             }
             _ => return Some(frame::decode_simple(kind, flags, stream, payload)),
         };
-        if flags & frame::END_HEADERS == 0 {
+        if flags & flag::END_HEADERS == 0 {
             self.open_block = Some(open);
             return None;
         }

@@ -118,6 +118,7 @@ fn failure(error: &h2::Error, stream: &Stream) -> (Status, CancelCause) {
         Some(Reason::CANCEL) if is_late(stream) => {
             (CancelCause::DeadlineExceeded.status(Side::Client), CancelCause::DeadlineExceeded)
         }
+        Some(reason) if error.is_library() => (mapping::violation(reason), CancelCause::PeerReset),
         Some(reason) => (mapping::reset(reason, Side::Client), CancelCause::PeerReset),
         None => (lost(&stream.connection, &error.to_string()), CancelCause::ConnectionLost),
     }

@@ -46,6 +46,11 @@ pub(crate) fn reset(reason: Reason, side: Side) -> Status {
     Status::new(code, format!("the {peer} reset the stream: {}", Named(reason)))
 }
 
+/// The status of a client's call whose stream was reset on this side, because what the server sent is against HTTP/2 or over a limit.
+pub(crate) fn violation(reason: Reason) -> Status {
+    Status::internal(format!("the stream was reset on this side for what the server sent: {}", Named(reason)))
+}
+
 /// The status of a call whose connection was lost; `connection` names it, for example by the peer's address.
 pub(crate) fn lost(
     side: Side,

@@ -5,11 +5,19 @@ use std::fmt;
 /// The nine bytes before every frame's payload.
 pub(super) const HEAD: usize = 9;
 
-pub(super) const END_STREAM: u8 = 0x1;
-pub(super) const ACK: u8 = 0x1;
-pub(super) const END_HEADERS: u8 = 0x4;
-pub(super) const PADDED: u8 = 0x8;
-pub(super) const PRIORITY: u8 = 0x20;
+/// The flags of a frame (RFC 9113 §6).
+pub mod flag {
+    /// DATA, HEADERS: the sender half-closes the stream.
+    pub const END_STREAM: u8 = 0x1;
+    /// SETTINGS, PING: the answer to one.
+    pub const ACK: u8 = 0x1;
+    /// HEADERS, CONTINUATION: the header block is complete.
+    pub const END_HEADERS: u8 = 0x4;
+    /// DATA, HEADERS: the payload begins with the length of its padding.
+    pub const PADDED: u8 = 0x8;
+    /// HEADERS: the payload has the fields of PRIORITY.
+    pub const PRIORITY: u8 = 0x20;
+}
 
 /// The frame types of RFC 9113 §6 that these tests name.
 pub mod kind {
@@ -17,10 +25,14 @@ pub mod kind {
     pub const DATA: u8 = 0x0;
     /// HEADERS.
     pub const HEADERS: u8 = 0x1;
+    /// PRIORITY.
+    pub const PRIORITY: u8 = 0x2;
     /// RST_STREAM.
     pub const RST_STREAM: u8 = 0x3;
     /// SETTINGS.
     pub const SETTINGS: u8 = 0x4;
+    /// PUSH_PROMISE.
+    pub const PUSH_PROMISE: u8 = 0x5;
     /// PING.
     pub const PING: u8 = 0x6;
     /// GOAWAY.
@@ -255,11 +267,11 @@ pub(super) fn decode_head(head: &[u8; HEAD]) -> (usize, u8, u8, u32) {
 /// A payload without its padding and priority fields.
 pub(super) fn strip(payload: &[u8], flags: u8, has_priority: bool) -> &[u8] {
     let (mut start, mut end) = (0, payload.len());
-    if flags & PADDED != 0 {
+    if flags & flag::PADDED != 0 {
         start += 1;
         end -= usize::from(payload[0]);
     }
-    if has_priority && flags & PRIORITY != 0 {
+    if has_priority && flags & flag::PRIORITY != 0 {
         start += 5;
     }
     &payload[start..end]
@@ -272,18 +284,18 @@ pub(super) fn decode_simple(kind: u8, flags: u8, stream: u32, payload: &[u8]) ->
             stream,
             data: strip(payload, flags, false).to_vec(),
             flow: payload.len(),
-            end_stream: flags & END_STREAM != 0,
+            end_stream: flags & flag::END_STREAM != 0,
         },
         kind::RST_STREAM => Frame::Reset { stream, reason: Reason(word(payload)) },
         kind::SETTINGS => Frame::Settings {
-            ack: flags & ACK != 0,
+            ack: flags & flag::ACK != 0,
             values: payload
                 .chunks_exact(6)
                 .map(|value| (Setting(u16::from_be_bytes([value[0], value[1]])), word(&value[2..])))
                 .collect(),
         },
         kind::PING => {
-            Frame::Ping { ack: flags & ACK != 0, payload: payload.try_into().expect("a PING has eight bytes") }
+            Frame::Ping { ack: flags & flag::ACK != 0, payload: payload.try_into().expect("a PING has eight bytes") }
         }
         kind::GOAWAY => Frame::GoAway {
             last_stream: word(payload) & 0x7fff_ffff,

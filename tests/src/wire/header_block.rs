@@ -6,7 +6,8 @@ use super::frame::Fields;
 
 /// The fields as literals without indexing and without Huffman coding (RFC 7541 §6.2.2), so that a
 /// test's bytes never depend on what was sent before.
-pub(super) fn encode(fields: &[(&str, &str)]) -> Vec<u8> {
+#[must_use]
+pub fn encode(fields: &[(&str, &str)]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
         block.push(0);

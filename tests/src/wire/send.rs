@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Instant;
 
-use super::frame::{self, Reason, Setting, kind};
+use super::frame::{self, Reason, Setting, flag, kind};
 use super::{Wire, header_block};
 
 /// What a client says before its first frame (RFC 9113 §3.4).
@@ -117,7 +117,7 @@ impl Wire {
     /// As [`Wire::send_raw`].
     #[track_caller]
     pub fn send_settings_ack(&mut self) {
-        self.send_frame(kind::SETTINGS, frame::ACK, 0, &[]);
+        self.send_frame(kind::SETTINGS, flag::ACK, 0, &[]);
     }
 
     /// Sends a header block, over CONTINUATION frames where one frame is too small.
@@ -129,10 +129,10 @@ impl Wire {
         let block = header_block::encode(fields);
         let mut pieces = block.chunks(MAX_FRAME).peekable();
         let mut kind = kind::HEADERS;
-        let mut flags = if end_stream { frame::END_STREAM } else { 0 };
+        let mut flags = if end_stream { flag::END_STREAM } else { 0 };
         while let Some(piece) = pieces.next() {
             if pieces.peek().is_none() {
-                flags |= frame::END_HEADERS;
+                flags |= flag::END_HEADERS;
             }
             self.send_frame(kind, flags, stream, piece);
             (kind, flags) = (kind::CONTINUATION, 0);
@@ -145,7 +145,7 @@ impl Wire {
     /// When the windows stay shut, and as [`Wire::send_raw`].
     #[track_caller]
     pub fn send_data(&mut self, stream: u32, bytes: &[u8], end_stream: bool) {
-        let flags = if end_stream { frame::END_STREAM } else { 0 };
+        let flags = if end_stream { flag::END_STREAM } else { 0 };
         self.send_data_frame(stream, flags, bytes);
     }
 
@@ -158,8 +158,8 @@ impl Wire {
         let mut payload = vec![padding];
         payload.extend_from_slice(bytes);
         payload.resize(payload.len() + usize::from(padding), 0);
-        let end = if end_stream { frame::END_STREAM } else { 0 };
-        self.send_data_frame(stream, frame::PADDED | end, &payload);
+        let end = if end_stream { flag::END_STREAM } else { 0 };
+        self.send_data_frame(stream, flag::PADDED | end, &payload);
     }
 
     /// Sends bytes of any length in DATA frames as large as frame size and windows let them be.
@@ -244,7 +244,7 @@ impl Wire {
     /// As [`Wire::send_raw`].
     #[track_caller]
     pub fn send_pong(&mut self, payload: [u8; 8]) {
-        self.send_frame(kind::PING, frame::ACK, 0, &payload);
+        self.send_frame(kind::PING, flag::ACK, 0, &payload);
     }
 
     /// Sends WINDOW_UPDATE for a stream, or with 0 for the connection.
