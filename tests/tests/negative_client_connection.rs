@@ -89,6 +89,26 @@ faults_of_the_connection! {
         wire.send_frame(kind::CONTINUATION, flag::END_HEADERS, stream, &header_block(&GOOD));
     };
 
+    // RFC 9113 sets no limit: a peer that needs so many frames wants to make work.
+    a_header_block_in_dozens_of_continuation_frames: ENHANCE_YOUR_CALM, |wire, stream| {
+        wire.hold();
+        wire.send_frame(kind::HEADERS, 0, stream, &[]);
+        for byte in header_block(&GOOD) {
+            wire.send_frame(kind::CONTINUATION, 0, stream, &[byte]);
+        }
+        wire.flush();
+    };
+
+    // The HTTP/2 library takes a hundred of them in a connection's life.
+    more_than_a_hundred_empty_data_frames: ENHANCE_YOUR_CALM, |wire, stream| {
+        wire.send_response_headers(stream);
+        wire.hold();
+        for _ in 0..101 {
+            wire.send_data(stream, &[], false);
+        }
+        wire.flush();
+    };
+
     headers_for_an_idle_stream: PROTOCOL_ERROR, |wire, stream| wire.send_headers(stream + 2, &GOOD, false);
     headers_for_a_stream_of_the_server: PROTOCOL_ERROR, |wire, _| wire.send_headers(2, &GOOD, false);
     headers_for_the_connection: PROTOCOL_ERROR, |wire, _| wire.send_headers(0, &GOOD, false);
