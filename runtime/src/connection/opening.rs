@@ -55,11 +55,15 @@ pub(super) fn open_waiting(
             Poll::Ready(Err(error)) => return Err(error),
             Poll::Pending => return Ok(Opened::Blocked),
         }
-        let Some(Opening { stream, request }) = waiting.pop_front() else { return Ok(Opened::AsAllowed) };
+        let Some(Opening { stream, mut request }) = waiting.pop_front() else { return Ok(Opened::AsAllowed) };
         if stream.state.cause().is_some() {
             // Cancelled while it waited: it was never on the wire.
             stream.over(effects);
             continue;
+        }
+        if let Some(deadline) = stream.state.deadline() {
+            // What was left when the call was made is not what is left after waiting for a place.
+            request_head::set_timeout(&mut request, deadline.saturating_duration_since(Instant::now()));
         }
         match opener.send_request(request, false) {
             Ok((response, send)) => {

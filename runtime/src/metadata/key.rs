@@ -20,7 +20,7 @@ pub(crate) fn is_binary(key: &str) -> bool {
 /// Beside the `grpc-` prefix these are the fields of the call definition, those RFC 9113 §8.2.2 calls
 /// connection-specific, and the two (`content-length`, `host`) that would contradict the message they came with
 /// when an application sends its received metadata back.
-pub(crate) fn is_reserved(name: &str) -> bool {
+fn is_reserved(name: &str) -> bool {
     matches!(
         name,
         "te" | "content-type"
@@ -36,13 +36,22 @@ pub(crate) fn is_reserved(name: &str) -> bool {
         || name.starts_with(':')
 }
 
+/// Whether a lowercase `name` that a peer sent is kept from the application: reserved, or with a character that HTTP allows
+/// and gRPC does not, so that an application that sends back what it got would fail.
+pub(crate) fn is_hidden(name: &str) -> bool {
+    is_reserved(name) || !name.bytes().all(is_legal)
+}
+
+fn is_legal(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
+}
+
 /// The header name for a key of the application, whose values are bytes if `binary` is set.
 pub(crate) fn parse(key: &str, binary: bool) -> Result<HeaderName, InvalidMetadata> {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     if key.starts_with(':') {
         return Err(InvalidMetadata::new(key, Problem::Reserved));
     }
-    if key.is_empty() || !key.bytes().all(legal) {
+    if key.is_empty() || !key.bytes().all(is_legal) {
         return Err(InvalidMetadata::new(key, Problem::Key));
     }
     match (is_binary(key), binary) {

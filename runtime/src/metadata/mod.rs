@@ -9,14 +9,20 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub use self::key::InvalidMetadata;
-use self::key::{Problem, is_binary, is_reserved};
+use self::key::{Problem, is_binary, is_hidden};
 
 /// Key-value pairs sent before the first message (headers) or after the last one (trailers).
 ///
 /// Keys are case-insensitive and made of letters, digits, `_`, `.` and `-`. A key may hold several values. The values
 /// of a key that ends in `-bin` are bytes, all others are printable ASCII text; spaces at either end of a text are not
 /// kept. Keys that belong to gRPC or HTTP (`grpc-…`, `te`, `content-type`, `host` and the like) can neither be set nor
-/// seen here.
+/// seen here; nor can what a peer sent that HTTP allows and gRPC does not: a key with other characters, a text with
+/// tabs or bytes above 0x7F, and a `-bin` value that is not base64 are passed over, and the call goes on.
+///
+/// The metadata of a request, or the headers of a response, must stay below 32 KiB when the other side is Stolid, and
+/// 8 KiB to be safe with any (names, values and 32 bytes for each entry; RFC 9113 section 6.5.2). A server answers a larger
+/// request with the HTTP status 431, which its client sees as INTERNAL; a client fails the call with INTERNAL. Trailers
+/// are kept below 8 KiB by leaving out what does not fit.
 ///
 /// `Debug` leaves out the values of `authorization`, cookies and `-bin` keys, so that metadata may be logged.
 ///
@@ -34,7 +40,7 @@ use self::key::{Problem, is_binary, is_reserved};
 #[derive(Clone, Default)]
 pub struct Metadata {
     headers: HeaderMap,
-    /// Set for what a peer sent: reserved names may be among the headers. They are hidden from the application and
+    /// Set for what a peer sent: names that are hidden may be among the headers. They are hidden from the application and
     /// removed when the entries are sent on, because removing them on arrival would cost every call something.
     may_hold_reserved: bool,
 }
@@ -165,12 +171,12 @@ impl Metadata {
         Self { headers, may_hold_reserved: true }
     }
 
-    /// The fields as they may be sent: without a reserved one.
+    /// The fields as they may be sent: without a hidden one.
     pub(crate) fn into_headers(mut self) -> HeaderMap {
         if self.may_hold_reserved {
-            let reserved: Vec<HeaderName> =
-                self.headers.keys().filter(|name| is_reserved(name.as_str())).cloned().collect();
-            for name in reserved {
+            let hidden: Vec<HeaderName> =
+                self.headers.keys().filter(|name| is_hidden(name.as_str())).cloned().collect();
+            for name in hidden {
                 self.headers.remove(name);
             }
         }
@@ -179,7 +185,7 @@ impl Metadata {
 
     /// The fields that may be sent and be seen, one by one.
     pub(crate) fn visible(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.headers.iter().filter(|(name, _)| !self.may_hold_reserved || !is_reserved(name.as_str()))
+        self.headers.iter().filter(|(name, _)| !self.may_hold_reserved || !is_hidden(name.as_str()))
     }
 
     fn fields<'a>(&'a self, key: &str, binary: bool) -> impl Iterator<Item = &'a HeaderValue> + use<'a> {
@@ -191,9 +197,9 @@ impl Metadata {
     fn hides(&self, key: &str) -> bool {
         self.may_hold_reserved
             && if key.bytes().any(|byte| byte.is_ascii_uppercase()) {
-                is_reserved(&key.to_ascii_lowercase())
+                is_hidden(&key.to_ascii_lowercase())
             } else {
-                is_reserved(key)
+                is_hidden(key)
             }
     }
 }

@@ -165,6 +165,14 @@ pub(crate) fn build(
     Ok(request)
 }
 
+/// Brings the timeout of a request up to date that has waited to be sent: `left` is what the call has now.
+pub(crate) fn set_timeout(request: &mut Request<()>, left: Duration) {
+    // A header map leaves a field whose value is replaced where it stands.
+    if let Some(value) = request.headers_mut().get_mut(&GRPC_TIMEOUT) {
+        *value = timeout::encode(left);
+    }
+}
+
 /// The `user-agent` of this crate, behind the one of the application if there is one.
 ///
 /// An application's text that cannot be a header value is left out.
@@ -336,6 +344,16 @@ mod tests {
                 ("x-a", "2"),
             ]
         );
+    }
+
+    #[test]
+    fn a_timeout_is_brought_up_to_date_in_its_place() {
+        let mut request = built(Some(Duration::from_secs(2)), Metadata::new());
+        set_timeout(&mut request, Duration::from_secs(1));
+        assert_eq!(request.headers().iter().next(), Some((&GRPC_TIMEOUT, &HeaderValue::from_static("1000000u"))));
+        let mut unlimited = built(None, Metadata::new());
+        set_timeout(&mut unlimited, Duration::from_secs(1));
+        assert!(!unlimited.headers().contains_key("grpc-timeout"));
     }
 
     #[test]
