@@ -187,12 +187,12 @@ impl ClientScene {
 /// A server of ours with a scripted client, and a bystander.
 #[derive(Debug)]
 pub struct ServerScene {
-    /// The server.
-    pub server: Server,
-    /// Its client.
+    /// The client.
     pub wire: Wire,
     bystander_stream: u32,
     other: Wire,
+    /// Its server; last, so that it finds its connections closed when it is dropped.
+    pub server: Server,
 }
 
 impl ServerScene {
@@ -208,7 +208,8 @@ impl ServerScene {
         let other = Wire::client(server.local_addr());
         let bystander_stream = wire.open_call(Method::Relay.path(), &[]);
         assert_eq!(echo(&mut wire, bystander_stream), note(8).encode_to_vec());
-        Self { server, wire, bystander_stream, other }
+        wire.recv_headers(bystander_stream);
+        Self { wire, bystander_stream, other, server }
     }
 
     /// Checks that the fault was that of one stream: the bystander goes on, a new call on the same connection is served, and
@@ -244,7 +245,10 @@ impl ServerScene {
     pub fn assert_connection_closed(mut self, reason: Reason) {
         assert_eq!(self.wire.recv_goaway().1, reason);
         self.wire.recv_eof();
+        // The server waits for our end, too, but not for ever.
+        drop(self.wire);
         eventually("no handler is left", || self.server.stats().running == 0);
+        eventually("the connection is gone", || self.server.stats().connections == 1);
         assert_echoes(&mut self.other);
     }
 }

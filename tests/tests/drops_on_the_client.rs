@@ -186,27 +186,6 @@ fn both_halves_dropped_cancel() {
 }
 
 #[test]
-fn a_server_that_ends_early_is_believed_and_the_stream_closed() {
-    watched(|| {
-        let (client, mut wire) = scripted_server();
-        let (sender, mut replies) = client.relay(()).expect("the call opens").split();
-        let stream = wire.recv_call().stream;
-        let refused = [
-            (":status", "200"),
-            ("content-type", "application/grpc"),
-            ("grpc-status", "7"),
-            ("grpc-message", "not you"),
-        ];
-        wire.send_headers(stream, &refused, true);
-        wire.send_reset(stream, Reason::NO_ERROR);
-        let status = replies.message().expect_err("the server refuses");
-        assert_eq!((status.code(), status.message()), (Code::PermissionDenied, "not you"));
-        let status = sender.send(note(1)).expect_err("the call is over");
-        assert_eq!((status.code(), status.message()), (Code::PermissionDenied, "not you"));
-    });
-}
-
-#[test]
 fn cancel_wakes_every_blocked_half() {
     watched(|| {
         let (client, mut wire) = scripted_server();

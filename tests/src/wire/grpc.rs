@@ -117,9 +117,15 @@ impl Wire {
     #[track_caller]
     pub fn open_stream(&mut self, fields: &[(&str, &str)], end_stream: bool) -> u32 {
         assert_eq!(self.role, Role::Client, "only a client opens streams");
+        let stream = self.idle_stream();
+        self.send_headers(stream, fields, end_stream);
+        stream
+    }
+
+    /// The number of the next stream, for a script that opens it by frames of its own.
+    pub fn idle_stream(&mut self) -> u32 {
         let stream = self.next_stream;
         self.next_stream += 2;
-        self.send_headers(stream, fields, end_stream);
         stream
     }
 
