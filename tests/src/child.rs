@@ -32,7 +32,32 @@ impl Child {
     #[track_caller]
     #[must_use]
     pub fn server(program: &str) -> (Self, SocketAddr) {
-        let child = Self::start(program, &["serve"]);
+        Self::server_with(program, &[])
+    }
+
+    /// As [`Child::server`], with settings written as `name=number`.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[track_caller]
+    #[must_use]
+    pub fn server_with(program: &str, settings: &[&str]) -> (Self, SocketAddr) {
+        Self::listening(Self::start(program, &[&["serve"], settings].concat()))
+    }
+
+    /// As [`Child::server`], in a process that may have only `files` open files.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[track_caller]
+    #[must_use]
+    pub fn server_with_files(program: &str, files: usize) -> (Self, SocketAddr) {
+        let script = format!("ulimit -n {files}; exec \"$0\" serve");
+        Self::listening(Self::start("sh", &["-c", &script, program]))
+    }
+
+    #[track_caller]
+    fn listening(child: Self) -> (Self, SocketAddr) {
         let line = child.expect_line("listening ");
         let addr = line.parse().expect("the child says its address");
         (child, addr)

@@ -9,12 +9,14 @@
 //! | [`scene`] | have a faulty peer, and want to know what is left of the connection |
 //! | [`endings`] | end a wait in a way the tables name |
 //! | [`child`] | need a peer in a process of its own, to be measured or killed |
+//! | [`attack`] | attack a server and look at what it costs and who else notices |
 //! | [`process`] | count threads, memory and open files, and wait for a condition |
 //! | [`watchdog`] | could hang |
 //!
 //! [`measured`] is the service that the benchmarks measure, [`interop`] the service and the client of the
 //! interoperability tests that all implementations of gRPC share.
 
+pub mod attack;
 pub mod child;
 pub mod endings;
 pub mod gate;

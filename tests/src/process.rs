@@ -103,6 +103,20 @@ impl Process {
         tasks.filter_map(|task| stat(task.ok()?)).collect()
     }
 
+    /// The time all its threads together have run on a processor.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    #[track_caller]
+    #[must_use]
+    pub fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(self.proc.join("stat")).expect("the process runs");
+        let (_, tail) = stat.rsplit_once(')').expect("the name stands in brackets");
+        // Fields 14 and 15 of the line (proc(5)), in ticks of 10 ms; the state after the name is field 3.
+        let ticks = tail.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().expect("a number"));
+        Duration::from_millis(10 * ticks.sum::<u64>())
+    }
+
     /// How many files and sockets it has open.
     ///
     /// # Panics

@@ -27,10 +27,11 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-pub use self::frame::{Fields, Frame, Reason, Setting, flag, kind};
-pub use self::grpc::{Call, Reply, envelope, envelopes};
+pub use self::frame::{Fields, Frame, Reason, Setting, flag, frame, kind};
+pub use self::grpc::{Call, Reply, envelope, envelopes, request_fields};
 pub use self::header_block::encode as header_block;
 pub use self::recv::Headers;
+pub use self::send::PREFACE;
 use self::window::SendWindows;
 
 /// How long a `recv_*` waits unless told otherwise.

@@ -9,9 +9,10 @@ use super::inbound::{self};
 use super::opening::{self, Opened, Opening};
 use super::outbound::{self};
 use super::protocol::{Polled, Protocol};
+use super::settings::Bounds;
 use super::settle::{client_received, client_sent, lose, server_received, server_sent};
 use super::table::Table;
-use super::{Accepted, Connection, Control, Role, settings};
+use super::{Accepted, Connection, Control, Place, Role, settings};
 use crate::lane::timers::TimerKey;
 use crate::stream::effects::Effects;
 use crate::stream::{Side, Stream};
@@ -24,6 +25,7 @@ const PASSES: usize = 64;
 /// Everything behind the connection's lock.
 pub(super) struct Core {
     pub(super) protocol: Protocol,
+    pub(super) bounds: Bounds,
     pub(super) table: Table,
     /// Client: calls that wait for the peer to allow one more stream.
     pub(super) waiting: VecDeque<Opening>,
@@ -43,17 +45,18 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub(super) fn server(socket: &Arc<Socket>, max_streams: u32) -> Self {
-        Self::new(Protocol::server(socket, max_streams))
+    pub(super) fn server(socket: &Arc<Socket>, bounds: Bounds) -> Self {
+        Self::new(Protocol::server(socket, bounds), bounds)
     }
 
-    pub(super) fn client(socket: &Arc<Socket>) -> Self {
-        Self::new(Protocol::client(socket))
+    pub(super) fn client(socket: &Arc<Socket>, bounds: Bounds) -> Self {
+        Self::new(Protocol::client(socket, bounds), bounds)
     }
 
-    fn new(protocol: Protocol) -> Self {
+    fn new(protocol: Protocol, bounds: Bounds) -> Self {
         Self {
             protocol,
+            bounds,
             table: Table::new(),
             waiting: VecDeque::new(),
             held_back: VecDeque::new(),
@@ -168,19 +171,35 @@ impl Core {
         }
     }
 
-    /// Lets no more calls start while too much output waits for the peer; those that were held back go first.
-    fn hold_back(&mut self, connection: &Connection, effects: &mut Effects) {
-        let full = connection.unsent.load(Ordering::Relaxed) > settings::UNSENT_MAX;
-        if !full && self.held_back.is_empty() {
+    /// Lets no more calls start while too much output waits for the peer, or too many of its handlers run; those that
+    /// were held back go first.
+    fn hold_back(&mut self, connection: &Arc<Connection>, effects: &mut Effects) {
+        if effects.accepted.is_empty() && self.held_back.is_empty() {
             return;
         }
+        let full = connection.unsent.load(Ordering::Relaxed) > settings::UNSENT_MAX;
         self.held_back.extend(effects.accepted.drain(..));
         // A call that was cancelled meanwhile is over, and its handler need not know of it.
         self.held_back.retain(|call| call.stream.state.cause().is_none());
-        if full {
-            tracing::debug!(peer = ?connection.ends.peer, calls = self.held_back.len(), "the peer does not read; calls wait");
-        } else {
-            effects.accepted.extend(self.held_back.drain(..));
+        // As many again as there are streams: a client that cancels a call may make another while the handler winds up.
+        let limit = (self.bounds.streams as usize).saturating_mul(2);
+        loop {
+            while !full && let Some(mut call) = self.held_back.pop_front() {
+                call.place = call.place.or_else(|| Place::take(connection, limit));
+                if call.place.is_none() {
+                    self.held_back.push_front(call);
+                    break;
+                }
+                effects.accepted.push(call);
+            }
+            let waits = !self.held_back.is_empty();
+            // A handler that has ended before this was set gave no news of it.
+            if connection.calls_wait.swap(waits, Ordering::SeqCst) || !waits || full {
+                break;
+            }
+        }
+        if !self.held_back.is_empty() {
+            tracing::debug!(peer = ?connection.ends.peer, calls = self.held_back.len(), full, "calls wait");
         }
     }
 

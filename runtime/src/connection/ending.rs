@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use h2::Reason;
+
 use super::core::Core;
 use super::protocol::Protocol;
 use super::settle::lose;
@@ -28,15 +30,26 @@ impl Core {
             }
         }
         let now = Instant::now();
-        if self.silent(connection) && now.duration_since(self.since) >= settings::HANDSHAKE_TIMEOUT {
+        if self.silent(connection) && now.duration_since(self.since) >= self.bounds.handshake_timeout {
             tracing::info!(peer = ?connection.ends.peer, "no HTTP/2 preface in time: {}", connection.socket.describe_first_bytes());
             self.give_up(connection, "the peer sent no HTTP/2 preface in time", effects);
             return;
         }
+        let block = connection.socket.block_since();
+        if block.is_some_and(|since| now.duration_since(since) >= self.bounds.handshake_timeout) {
+            tracing::info!(peer = ?connection.ends.peer, "a header block was not completed in time");
+            self.give_up(connection, "the peer did not complete a header block in time", effects);
+            return;
+        }
         // A client resets what its own program cancels, at whatever rate.
-        if matches!(connection.role, Role::Server(_)) && connection.socket.resets_too_often(now) {
-            tracing::warn!(peer = ?connection.ends.peer, "the peer makes us reset streams all the time; the connection is closed");
-            self.give_up(connection, "too many streams had to be reset", effects);
+        if matches!(connection.role, Role::Server(_))
+            && self.closing.is_none()
+            && let Some(excess) = connection.socket.excess(self.bounds.resets, now)
+        {
+            tracing::warn!(peer = ?connection.ends.peer, "{excess}; the connection is closed");
+            self.closing = Some(now);
+            self.protocol.shut(Reason::ENHANCE_YOUR_CALM);
+            self.carry(connection, effects);
             return;
         }
         if connection.socket.stuck_since().is_some_and(|since| now.duration_since(since) >= settings::WRITE_STUCK) {
@@ -50,7 +63,7 @@ impl Core {
             && self.closing.is_none()
         {
             self.closing = Some(now);
-            self.protocol.shut();
+            self.protocol.shut(Reason::NO_ERROR);
             self.carry(connection, effects);
         }
         if self.closing.is_some_and(|since| now.duration_since(since) >= settings::LINGER) {
@@ -99,7 +112,7 @@ impl Core {
         self.carry(connection, effects);
         if self.closing.is_none() && self.protocol.is_open() {
             self.closing = Some(Instant::now());
-            if !self.protocol.shut() {
+            if !self.protocol.shut(Reason::NO_ERROR) {
                 self.give_up(connection, "the connection was closed", effects);
             }
         }
@@ -184,12 +197,13 @@ impl Core {
     /// When this connection must be looked at even if nothing happens.
     fn next_deadline(&self, connection: &Connection) -> Option<Instant> {
         let handshake =
-            (self.protocol.is_open() && self.silent(connection)).then(|| self.since + settings::HANDSHAKE_TIMEOUT);
+            (self.protocol.is_open() && self.silent(connection)).then(|| self.since + self.bounds.handshake_timeout);
+        let block = connection.socket.block_since().map(|since| since + self.bounds.handshake_timeout);
         let stuck = connection.socket.stuck_since().map(|since| since + settings::WRITE_STUCK);
         let drained = self.draining.filter(|_| self.closing.is_none() && self.table.is_empty());
         let drained = drained.map(|since| since + settings::DRAIN_PING);
         let closing = self.closing.map(|since| since + settings::LINGER);
-        [handshake, stuck, drained, closing].into_iter().flatten().min()
+        [handshake, block, stuck, drained, closing].into_iter().flatten().min()
     }
 
     pub(super) fn set_timer(&mut self, connection: &Arc<Connection>) {

@@ -36,6 +36,7 @@ use core::Core;
 use kick::{Kick, Kicked};
 use lead::Lead;
 pub(crate) use opening::Opening;
+use settings::Bounds;
 
 /// A queued message waits at most about this long for company before it is sent.
 const FLUSH_DELAY: Duration = Duration::from_micros(50);
@@ -49,6 +50,35 @@ pub(crate) struct Accepted {
     pub(crate) metadata: Metadata,
     pub(crate) method: Arc<dyn Method>,
     calls: Arc<dyn Calls>,
+    /// Held while the handler runs; `None` until it may start.
+    pub(crate) place: Option<Place>,
+}
+
+/// One of the handlers that a connection may have running.
+///
+/// A stream that was reset is no stream for HTTP/2 any more, but its handler may go on for as long as it likes. Without a
+/// bound of their own, resets would let one connection start handlers without end (CVE-2023-44487).
+#[derive(Debug)]
+pub(crate) struct Place(Arc<Connection>);
+
+impl Place {
+    /// Takes a place if one of `limit` is free.
+    fn take(connection: &Arc<Connection>, limit: usize) -> Option<Self> {
+        let taken = &connection.handlers;
+        taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |taken| (taken < limit).then_some(taken + 1)).ok()?;
+        Some(Self(Arc::clone(connection)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.handlers.fetch_sub(1, Ordering::SeqCst);
+        // Set before the driver looked at the count a last time, so that one of the two sees the other.
+        if self.0.calls_wait.load(Ordering::SeqCst) {
+            // Not driven here: a call that is refused gives its place back, and the next one might be refused on top of it.
+            self.0.post();
+        }
+    }
 }
 
 impl Accepted {
@@ -146,6 +176,10 @@ pub(crate) struct Connection {
     /// Microseconds from `origin` to the last write; stored by the driver, read by senders.
     flushed: AtomicU64,
     dead: AtomicBool,
+    /// Server: handlers that run for this connection, whether or not their streams are still open.
+    handlers: AtomicUsize,
+    /// Server: calls were held back, so that the end of a handler is news.
+    calls_wait: AtomicBool,
     /// Bytes in the outboxes of all streams; counted by whoever adds or takes them.
     pub(crate) unsent: Arc<AtomicUsize>,
 }
@@ -163,10 +197,10 @@ impl Connection {
         lane: &Arc<Lane>,
         ends: Ends,
         calls: Arc<dyn Calls>,
-        max_streams: u32,
+        bounds: Bounds,
     ) -> Arc<Self> {
         let socket = Arc::new(Socket::new(stream, Expect::Preface, Instant::now()));
-        let core = Core::server(&socket, max_streams);
+        let core = Core::server(&socket, bounds);
         Arc::new(Self::new(socket, core, token, lane, ends, Role::Server(calls), None))
     }
 
@@ -179,7 +213,7 @@ impl Connection {
         lead: Lead,
     ) -> Arc<Self> {
         let socket = Arc::new(Socket::new(stream, Expect::Settings, Instant::now()));
-        let core = Core::client(&socket);
+        let core = Core::client(&socket, Bounds::default());
         Arc::new(Self::new(socket, core, token, lane, ends, Role::Client(events), Some(lead)))
     }
 
@@ -207,6 +241,8 @@ impl Connection {
             origin: Instant::now(),
             flushed: AtomicU64::new(0),
             dead: AtomicBool::new(false),
+            handlers: AtomicUsize::new(0),
+            calls_wait: AtomicBool::new(false),
             unsent: Arc::default(),
         }
     }

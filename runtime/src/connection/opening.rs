@@ -124,7 +124,7 @@ pub(super) fn accept(
     stream.own_deadline.store(own_deadline, Ordering::Relaxed);
     stream.set_timer();
     let one = method.takes_one_request();
-    let accepted = Accepted { stream: Arc::clone(&stream), metadata, method, calls: Arc::clone(calls) };
+    let accepted = Accepted { stream: Arc::clone(&stream), metadata, method, calls: Arc::clone(calls), place: None };
     let key = table.insert(stream, SendHandle::Respond(respond), RecvHandle::Body(body));
     if let Some((slot, _)) = table.get(key) {
         slot.waiting = Some(accepted);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use h2::{Reason, RecvStream};
 use http::Request;
 
-use super::settings;
+use super::settings::{self, Bounds};
 use crate::transport::h2_io::H2Io;
 use crate::transport::socket::Socket;
 
@@ -50,13 +50,13 @@ pub(super) enum Polled {
 }
 
 impl Protocol {
-    pub(super) fn server(socket: &Arc<Socket>, max_streams: u32) -> Self {
-        Self::ServerHandshake(settings::server(max_streams).handshake(H2Io(Arc::clone(socket))))
+    pub(super) fn server(socket: &Arc<Socket>, bounds: Bounds) -> Self {
+        Self::ServerHandshake(settings::server(bounds).handshake(H2Io(Arc::clone(socket))))
     }
 
-    pub(super) fn client(socket: &Arc<Socket>) -> Self {
+    pub(super) fn client(socket: &Arc<Socket>, bounds: Bounds) -> Self {
         let io = H2Io(Arc::clone(socket));
-        Self::ClientHandshake(Box::pin(async move { settings::client().handshake(io).await }))
+        Self::ClientHandshake(Box::pin(async move { settings::client(bounds).handshake(io).await }))
     }
 
     /// Moves the connection on. h2's waker for the connection is never needed: every kick polls.
@@ -126,10 +126,10 @@ impl Protocol {
     }
 
     /// GOAWAY and close as soon as it is written.
-    pub(super) fn shut(&mut self) -> bool {
+    pub(super) fn shut(&mut self, reason: Reason) -> bool {
         match self {
             Self::Server(connection) => {
-                connection.abrupt_shutdown(Reason::NO_ERROR);
+                connection.abrupt_shutdown(reason);
                 true
             }
             _ => false,

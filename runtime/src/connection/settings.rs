@@ -54,6 +54,10 @@ pub(crate) const RESET_STREAMS: usize = 4 * MAX_STREAMS as usize;
 /// A peer that has sent no complete preface by then is cut.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Calls of one client that may be reset in a second, averaged over ten. A program that cancels what it asks for has a burst of
+/// some thousands; an attack (CVE-2023-44487) has ten times that all the time.
+pub(crate) const RESET_RATE: u32 = 10_000;
+
 /// Unsent bytes without any progress for so long end the connection.
 pub(crate) const WRITE_STUCK: Duration = Duration::from_secs(30);
 
@@ -67,13 +71,38 @@ pub(crate) const LINGER: Duration = Duration::from_secs(1);
 /// A draining peer that does not answer our PING in this time is closed without waiting for it, once it is idle.
 pub(crate) const DRAIN_PING: Duration = Duration::from_secs(1);
 
-pub(crate) fn server(max_streams: u32) -> h2::server::Builder {
+/// What the peer of one connection may do, as configured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Server: streams open at a time.
+    pub(crate) streams: u32,
+    /// A header list, bytes.
+    pub(crate) header_list: u32,
+    /// Until the peer's preface is complete, and for each header block it has begun.
+    pub(crate) handshake_timeout: Duration,
+    /// Server: resets a second, averaged over ten.
+    pub(crate) resets: u32,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            streams: MAX_STREAMS,
+            header_list: HEADER_LIST,
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+            resets: RESET_RATE,
+        }
+    }
+}
+
+pub(crate) fn server(bounds: Bounds) -> h2::server::Builder {
+    let max_streams = bounds.streams;
     let mut builder = h2::server::Builder::new();
     builder
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(max_streams)
-        .max_header_list_size(HEADER_LIST)
+        .max_header_list_size(bounds.header_list)
         .max_send_buffer_size(SEND_BUFFER)
         .max_concurrent_reset_streams(RESET_STREAMS.max(4 * max_streams as usize))
         .reset_stream_duration(RESET_MEMORY)
@@ -83,14 +112,14 @@ pub(crate) fn server(max_streams: u32) -> h2::server::Builder {
     builder
 }
 
-pub(crate) fn client() -> h2::client::Builder {
+pub(crate) fn client(bounds: Bounds) -> h2::client::Builder {
     let mut builder = h2::client::Builder::new();
     builder
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .initial_max_send_streams(FIRST_STREAMS)
         .enable_push(false)
-        .max_header_list_size(HEADER_LIST)
+        .max_header_list_size(bounds.header_list)
         .max_send_buffer_size(SEND_BUFFER)
         .max_concurrent_reset_streams(RESET_STREAMS)
         .reset_stream_duration(RESET_MEMORY)

@@ -152,9 +152,9 @@ fn admit(server: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
     }
     let Some(lane) = server.lanes.iter().min_by_key(|lane| lane.len()) else { return };
     let ends = Ends { peer: Some(peer), local: stream.local_addr().ok(), draining: Arc::clone(&server.draining) };
-    let max_streams = server.limits.max_concurrent_streams;
+    let bounds = server.limits.connection;
     let calls = server.calls();
-    let added = lane.add(stream, |stream, token| Connection::server(stream, token, lane, ends, calls, max_streams));
+    let added = lane.add(stream, |stream, token| Connection::server(stream, token, lane, ends, calls, bounds));
     match added {
         Ok(connection) => {
             tracing::debug!(%peer, "connection accepted");

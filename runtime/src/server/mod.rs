@@ -18,7 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::compression::CompressionEncoding;
-use crate::connection::settings;
+use crate::connection::settings::Bounds;
 use crate::error::{Error, ErrorKind};
 use crate::lane::{Lane, Turn};
 use crate::request::Request;
@@ -181,8 +181,7 @@ impl Default for ServerBuilder {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers =
             WorkerConfig { name: "stolid".to_owned(), limit: WORKERS, stack_size: STACK, idle_timeout: WORKER_IDLE };
-        let limits =
-            Limits { max_connections: usize::MAX, max_concurrent_streams: settings::MAX_STREAMS, timeout: None };
+        let limits = Limits { max_connections: usize::MAX, connection: Bounds::default(), timeout: None };
         // Handlers need the cores too: a lane for every second one.
         Self {
             methods: Methods::default(),
@@ -262,7 +261,31 @@ impl ServerBuilder {
 
     /// Most calls at a time on one connection (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 section 6.5.2); 1024 unless set.
     pub fn max_concurrent_streams(mut self, limit: u32) -> Self {
-        self.limits.max_concurrent_streams = limit;
+        self.limits.connection.streams = limit;
+        self
+    }
+
+    /// Largest header list of a request, bytes, counted as RFC 9113 section 6.5.2 does (32 for each field besides its name and
+    /// value); 32 KiB unless set. The client is told (SETTINGS_MAX_HEADER_LIST_SIZE); a request beyond it is answered with HTTP
+    /// status 431, and one far beyond it ends its connection. Every waiting call may hold that much memory.
+    pub fn max_header_list_size(mut self, bytes: u32) -> Self {
+        self.limits.connection.header_list = bytes;
+        self
+    }
+
+    /// How long a client may take from connecting until its first HTTP/2 frame (its SETTINGS, RFC 9113 section 3.4) has begun; 10 seconds
+    /// unless set. After that the connection is closed: one that says nothing holds a file descriptor for nothing. A header
+    /// block that has begun must be complete within the same time. A connection that has shown itself may be idle for ever.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connection.handshake_timeout = timeout;
+        self
+    }
+
+    /// Most calls of one client that may be reset in a second, by itself or because it broke a rule, averaged over ten seconds;
+    /// 10 000 unless set. A client beyond it is sent GOAWAY with ENHANCE_YOUR_CALM: it starts calls to have them thrown away
+    /// (CVE-2023-44487 and its kin).
+    pub fn max_reset_rate(mut self, resets: u32) -> Self {
+        self.limits.connection.resets = resets;
         self
     }
 

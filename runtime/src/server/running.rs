@@ -13,6 +13,7 @@ use super::listener::Listeners;
 use super::service::Table;
 use super::workers::{Job, Refusal, Workers};
 use crate::compression::Coding;
+use crate::connection::settings::Bounds;
 use crate::connection::{Accepted, Calls, Connection, Method};
 use crate::lane::{Lane, Turn};
 use crate::status::Status;
@@ -22,7 +23,7 @@ use crate::stream::outbox::Finish;
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
     pub(super) max_connections: usize,
-    pub(super) max_concurrent_streams: u32,
+    pub(super) connection: Bounds,
     pub(super) timeout: Option<Duration>,
 }
 
@@ -258,7 +259,7 @@ impl Job for Call {
     fn run(self: Box<Self>) {
         let Self { server, call } = *self;
         let running = Running::new(&server);
-        let Accepted { stream, metadata, method, .. } = call;
+        let Accepted { stream, metadata, method, place, .. } = call;
         // A handler's own panic is caught nearer; this one comes from a message that does not decode or encode itself.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| method.run(&stream, metadata))) {
             tracing::error!(method = stream.state.method(), "a message panicked");
@@ -266,6 +267,7 @@ impl Job for Call {
             stream.finish(Finish::Trailers(Some(Status::internal("the server panicked over a message"))));
         }
         drop(running);
+        drop(place);
     }
 
     fn refuse(self: Box<Self>, why: Refusal) {

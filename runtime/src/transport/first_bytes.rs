@@ -3,19 +3,19 @@
 //! A port is reached by the wrong protocol every day (a browser, a TLS client, a port scanner). The answer must name what
 //! came in, or people search for hours.
 
-/// How many of the first bytes are kept.
-const KEPT: usize = 32;
-
 /// The client preface starts so (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Length of an HTTP/2 frame header (RFC 9113, section 4.1).
 const FRAME_HEADER: usize = 9;
 
+/// How many of the first bytes are kept.
+const KEPT: usize = PREFACE.len() + FRAME_HEADER;
+
 /// What the first bytes of the peer must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expect {
-    /// We are the server: the connection preface.
+    /// We are the server: the connection preface and the header of a frame. What frame that may be is for h2 to judge.
     Preface,
     /// We are the client: a SETTINGS frame.
     Settings,
@@ -68,6 +68,7 @@ impl FirstBytes {
             [] => "nothing was received".to_owned(),
             [0x16, 3, ..] => "received a TLS handshake: the peer expects an encrypted connection".to_owned(),
             [0x15, 3, ..] => "received a TLS alert: the peer expects an encrypted connection".to_owned(),
+            _ if seen.starts_with(PREFACE) => "received the HTTP/2 preface and no frame after it".to_owned(),
             _ if seen.starts_with(b"HTTP/1.") => format!("received an HTTP/1.1 response: {}", printable(seen)),
             _ if is_http1_request(seen) => format!("received an HTTP/1.1 request: {}", printable(seen)),
             _ => format!("received {}", printable(seen)),
@@ -81,7 +82,7 @@ fn judge(expect: Expect, seen: &[u8]) -> Verdict {
             let common = seen.len().min(PREFACE.len());
             if seen[..common] != PREFACE[..common] {
                 Verdict::Other
-            } else if common == PREFACE.len() {
+            } else if seen.len() == KEPT {
                 Verdict::Http2
             } else {
                 Verdict::Unknown
@@ -120,7 +121,11 @@ mod tests {
         for cut in 0..PREFACE.len() {
             assert_eq!(fed(Expect::Preface, &PREFACE[..cut]).verdict(), Verdict::Unknown, "after {cut} bytes");
         }
-        assert_eq!(fed(Expect::Preface, PREFACE).verdict(), Verdict::Http2);
+        let bare = fed(Expect::Preface, PREFACE);
+        assert_eq!(bare.verdict(), Verdict::Unknown, "SETTINGS belong to the preface");
+        assert!(bare.describe().contains("no frame"), "{}", bare.describe());
+        let whole = [PREFACE, &[0, 0, 0, 4, 0, 0, 0, 0, 0]].concat();
+        assert_eq!(fed(Expect::Preface, &whole).verdict(), Verdict::Http2);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Instant;
 use mio::net::TcpStream;
 
 use super::first_bytes::{Expect, FirstBytes, Verdict};
-use super::frames::{PREFACE, ResetRate};
+use super::frames::{Excess, PREFACE, Traffic};
 
 /// Bytes read from one connection in one drive. h2 reads until the socket says Pending, so that without a budget one
 /// busy peer would hold the lane.
@@ -59,7 +59,19 @@ struct State {
     /// The buffer was empty before this drive: waiting begins now.
     first_output: bool,
     last_progress: Instant,
-    resets: ResetRate,
+    traffic: Traffic,
+    /// Reading waits until the peer takes what was written (server).
+    held_up: bool,
+    server: bool,
+}
+
+impl State {
+    /// Whether the peer sends without end and takes nothing: what is read for it piles up in h2. Frames that carry a
+    /// message are bounded by windows, and 10 000 frames are far more than a peer has on its way that stops to read until it has
+    /// written something; so a server can wait for it. A client reads always, or the two could wait for each other.
+    fn must_wait(&self) -> bool {
+        self.server && self.out.len() - self.sent >= WRITE_BUFFER && self.traffic.is_unanswered()
+    }
 }
 
 /// What the end of a drive came to.
@@ -73,6 +85,8 @@ pub(crate) struct Finished {
 
 impl Socket {
     pub(crate) fn new(stream: TcpStream, expect: Expect, now: Instant) -> Self {
+        let server = expect == Expect::Preface;
+        let (incoming, outgoing) = if server { (PREFACE, 0) } else { (0, PREFACE) };
         let state = State {
             reads: false,
             budget: 0,
@@ -85,7 +99,9 @@ impl Socket {
             first: FirstBytes::new(expect),
             first_output: false,
             last_progress: now,
-            resets: ResetRate::new(if expect == Expect::Settings { PREFACE } else { 0 }, now),
+            traffic: Traffic::new(incoming, outgoing, now),
+            held_up: false,
+            server,
         };
         Self {
             stream,
@@ -134,6 +150,11 @@ impl Socket {
         }
         let wrote = !state.out.is_empty();
         self.write_out(&mut state, now);
+        if state.held_up && !state.must_wait() {
+            // Nothing else tells of what came meanwhile.
+            state.held_up = false;
+            state.unread = true;
+        }
         if state.out.is_empty() && state.out.capacity() > 0 {
             // A thread that is about to end may have dropped its spare buffer already.
             let out = std::mem::take(&mut state.out);
@@ -150,12 +171,17 @@ impl Socket {
 
     /// A stream was accepted, which explains one reset.
     pub(crate) fn took_on_a_stream(&self) {
-        self.state().resets.took_on();
+        self.state().traffic.took_on();
     }
 
-    /// Whether this side resets streams at a rate that only an attack explains.
-    pub(crate) fn resets_too_often(&self, now: Instant) -> bool {
-        self.state().resets.is_exceeded(now)
+    /// What the peer does so often that only an attack explains it.
+    pub(crate) fn excess(&self, resets: u32, now: Instant) -> Option<Excess> {
+        self.state().traffic.excess(resets, now)
+    }
+
+    /// Since when the peer has owed us the rest of a header block.
+    pub(crate) fn block_since(&self) -> Option<Instant> {
+        self.state().traffic.block_since()
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
@@ -180,7 +206,11 @@ impl Socket {
             state.unread = true;
             return false;
         }
-        true
+        if state.must_wait() {
+            self.write_out(&mut state, Instant::now());
+            state.held_up = state.must_wait();
+        }
+        !state.held_up
     }
 
     /// Reads; only when [`may_read`](Self::may_read) says so.
@@ -219,6 +249,7 @@ impl Socket {
         }
         state.fresh = true;
         state.budget = state.budget.saturating_sub(n);
+        state.traffic.read(&buf[..n]);
         if state.first.verdict() == Verdict::Unknown && state.first.saw(&buf[..n]) == Verdict::Other {
             let text = format!("the peer does not speak HTTP/2: {}", state.first.describe());
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
@@ -247,7 +278,7 @@ impl Socket {
         state.first_output |= state.out.is_empty();
         let mut taken = 0;
         for slice in slices {
-            state.resets.wrote(slice);
+            state.traffic.wrote(slice);
             state.out.extend_from_slice(slice);
             taken += slice.len();
         }
@@ -299,6 +330,7 @@ impl Socket {
                 Ok(n) => {
                     state.sent += n;
                     state.last_progress = now;
+                    state.traffic.sent();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.await_writable(state),
@@ -319,6 +351,7 @@ impl Socket {
         match (&self.stream).write(&state.out[state.sent..]) {
             Ok(n) if n > 0 => {
                 state.sent += n;
+                state.traffic.sent();
                 self.writable.store(true, Ordering::Release);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

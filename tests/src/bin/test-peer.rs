@@ -1,12 +1,16 @@
 //! A peer for the tests, in a process of its own.
 //!
-//! `test-peer serve` runs the test service; `test-peer call ADDRESS METHOD` makes one call and stays
-//! in it. Both end when their standard input does, so that none outlives its test.
+//! `test-peer serve [NAME=NUMBER]...` runs the test service, with these settings: `handshake` (the handshake timeout in
+//! milliseconds), `header-list` (bytes), `resets` (most in a second),
+//! `streams` (most on a connection),
+//! `workers` (most handler threads), `connections` (most of them).
+//! `test-peer call ADDRESS METHOD` makes one call and stays in it. Both end when their standard input does, so that none outlives its test.
 
 use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use stolid::ServerBuilder;
 use stolid_tests::gate::Gate;
 use stolid_tests::handlers::{Handlers, note};
 use stolid_tests::pair;
@@ -14,14 +18,20 @@ use stolid_tests::pair;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Vec::from_iter(std::env::args().skip(1));
     match Vec::from_iter(arguments.iter().map(String::as_str))[..] {
-        ["serve"] => serve(),
+        ["serve", ref settings @ ..] => serve(settings),
         ["call", addr, method] => call(addr, method),
-        _ => Err("usage: test-peer serve | test-peer call ADDRESS say|repeat|gather|relay".into()),
+        _ => Err("usage: test-peer serve [NAME=NUMBER]... | test-peer call ADDRESS say|repeat|gather|relay".into()),
     }
 }
 
-fn serve() -> Result<(), Box<dyn Error>> {
-    let server = pair::serve(Handlers::as_told(&Gate::new()));
+fn serve(settings: &[&str]) -> Result<(), Box<dyn Error>> {
+    let mut parsed = Vec::new();
+    for setting in settings {
+        let (name, number) = setting.split_once('=').ok_or("a setting is NAME=NUMBER")?;
+        parsed.push((name, number.parse::<u32>()?));
+    }
+    let configure = |builder: ServerBuilder| parsed.into_iter().fold(builder, set);
+    let server = pair::serve_with(Handlers::as_told(&Gate::new()), configure);
     println!("listening {}", server.local_addr());
     for line in io::stdin().lines() {
         if let Some(millis) = line?.strip_prefix("shutdown ") {
@@ -30,6 +40,18 @@ fn serve() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+fn set(builder: ServerBuilder, (name, number): (&str, u32)) -> ServerBuilder {
+    match name {
+        "handshake" => builder.handshake_timeout(Duration::from_millis(number.into())),
+        "header-list" => builder.max_header_list_size(number),
+        "resets" => builder.max_reset_rate(number),
+        "streams" => builder.max_concurrent_streams(number),
+        "workers" => builder.worker_limit(number as usize),
+        "connections" => builder.max_connections(number as usize),
+        _ => panic!("there is no setting {name}"),
+    }
 }
 
 fn call(addr: &str, method: &str) -> Result<(), Box<dyn Error>> {

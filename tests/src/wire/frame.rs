@@ -249,6 +249,17 @@ impl Frame {
     }
 }
 
+/// One frame as it goes over the wire, for scripts that send many at once.
+///
+/// # Panics
+/// When the payload is longer than a frame's length can say.
+#[must_use]
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEAD + payload.len());
+    encode(kind, flags, stream, payload, &mut bytes);
+    bytes
+}
+
 /// One frame as it goes over the wire.
 pub(super) fn encode(kind: u8, flags: u8, stream: u32, payload: &[u8], out: &mut Vec<u8>) {
     let length = u32::try_from(payload.len()).expect("a test's frame fits 24 bits");

@@ -36,6 +36,19 @@ pub fn envelopes(mut body: &[u8]) -> Vec<Vec<u8>> {
     messages
 }
 
+/// The header list of a plain request.
+#[must_use]
+pub fn request_fields(path: &str) -> [(&str, &str); 6] {
+    [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", "stolid.test"),
+        ("te", "trailers"),
+        ("content-type", "application/grpc"),
+    ]
+}
+
 /// A call our client opened.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -98,14 +111,7 @@ impl Wire {
 
     #[track_caller]
     fn open(&mut self, path: &str, metadata: &[(&str, &str)], end_stream: bool) -> u32 {
-        let mut fields = vec![
-            (":method", "POST"),
-            (":scheme", "http"),
-            (":path", path),
-            (":authority", "stolid.test"),
-            ("te", "trailers"),
-            ("content-type", "application/grpc"),
-        ];
+        let mut fields = request_fields(path).to_vec();
         fields.extend_from_slice(metadata);
         self.open_stream(&fields, end_stream)
     }

@@ -7,7 +7,7 @@ use super::frame::{self, Reason, Setting, flag, kind};
 use super::{Wire, header_block};
 
 /// What a client says before its first frame (RFC 9113 §3.4).
-pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The largest frame every peer must take.
 const MAX_FRAME: usize = 16_384;
