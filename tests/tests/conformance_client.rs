@@ -165,7 +165,7 @@ fn a_server_that_hangs_up_is_unavailable() {
 }
 
 #[test]
-fn calls_that_a_goaway_leaves_out_are_safe_to_repeat_and_are() {
+fn goaway_leaves_calls_out_that_are_safe_to_repeat_and_are() {
     watched(|| {
         let listener = WireListener::bind();
         let target = listener.target();
@@ -216,7 +216,7 @@ fn a_refused_unary_call_is_tried_once_more() {
 }
 
 #[test]
-fn a_ping_is_answered_while_nobody_calls() {
+fn ping_is_answered_while_nobody_calls() {
     watched(|| {
         let (client, mut wire) = scripted_server();
         wire.sync();

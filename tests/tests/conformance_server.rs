@@ -222,7 +222,7 @@ fn many_refused_uploads_do_not_use_the_connection_up() {
 }
 
 #[test]
-fn a_ping_is_answered_while_handlers_block() {
+fn ping_is_answered_while_handlers_block() {
     watched(|| {
         let gate = stolid_tests::gate::Gate::new();
         let server = serve(Handlers::as_told(&gate));
@@ -287,7 +287,7 @@ fn data_beyond_the_window_ends_its_own_connection_at_most() {
 }
 
 #[test]
-fn streams_over_the_limit_are_refused_one_by_one() {
+fn max_streams_are_kept_to_and_those_beyond_are_refused_one_by_one() {
     watched(|| {
         let server = stolid_tests::pair::serve_with(Handlers::new(), |builder| builder.max_concurrent_streams(10));
         let mut wire = Wire::client(server.local_addr());

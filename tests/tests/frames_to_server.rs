@@ -188,23 +188,6 @@ fn five_byte_frames_before_the_handler_reads_do_not_end_the_connection() {
     });
 }
 
-#[test]
-fn one_large_message_in_frames_of_five_bytes_arrives() {
-    watched(|| {
-        let (_server, mut wire) = echo_server();
-        let message = note_of(314_000).encode_to_vec();
-        let stream = wire.open_call(SAY, &[]);
-        wire.hold();
-        for piece in envelope(&message).chunks(5) {
-            wire.send_data(stream, piece, false);
-        }
-        wire.send_data(stream, &[], true);
-        let reply = wire.recv_reply(stream);
-        assert_eq!(reply.code(), 0);
-        assert!(reply.messages == [message], "the large message came back changed");
-    });
-}
-
 /// Fills `stream` with messages until its window is shut; gives their number.
 fn fill_window(wire: &mut Wire, stream: u32) -> u64 {
     let message = envelope(&note_of(8_000).encode_to_vec());

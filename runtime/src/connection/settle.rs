@@ -38,11 +38,19 @@ fn lost(connection: &Connection, why: &str) -> Status {
 /// Server: acts on what was received. True when the slot is done.
 pub(super) fn server_received(slot: &mut Slot, received: Received, effects: &mut Effects) -> bool {
     match received {
+        Received::Open if slot.waits_for_one_request() && slot.stream.inbox().has_begun_a_second_message() => {
+            // The client may not come to its end: what it sends waits for a window that only a reader opens.
+            slot.waiting = None;
+            let finish = Finish::Trailers(Some(mapping::second_message(Side::Server)));
+            slot.stream.outbox().finish(finish, &mut effects.wakes);
+            return false;
+        }
         Received::Open | Received::Outcome(_) => {}
         Received::HalfClosed => slot.stream.inbox().finish(End::HalfClosed, &mut effects.wakes),
         Received::Broken(broken) => {
             let status = mapping::broken_envelope(broken);
-            if !slot.starts_at_once && slot.waiting.take().is_some() {
+            if slot.waits_for_one_request() {
+                slot.waiting = None;
                 let finish = Finish::Trailers(Some(status));
                 slot.stream.outbox().finish(finish, &mut effects.wakes);
                 return false;

@@ -108,6 +108,11 @@ impl Slot {
     pub(super) fn waits_for_others(&self) -> bool {
         self.withheld > 0 && self.stream.inbox().complete_messages() == 0
     }
+
+    /// Server: a call with one request, and its handler does not run yet.
+    pub(super) fn waits_for_one_request(&self) -> bool {
+        !self.starts_at_once && self.waiting.is_some()
+    }
 }
 
 /// All streams of a connection.

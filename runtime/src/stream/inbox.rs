@@ -87,6 +87,11 @@ impl Inbox {
         self.assembler.complete_messages()
     }
 
+    /// More than one message has come, if only in part.
+    pub(crate) fn has_begun_a_second_message(&self) -> bool {
+        self.complete_messages() > 1 || (self.complete_messages() == 1 && self.partial_bytes() > 0)
+    }
+
     /// Fails when the stream ended inside a message.
     pub(crate) fn check_end(&self) -> Result<(), BrokenEnvelope> {
         self.assembler.end()
