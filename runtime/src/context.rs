@@ -1,6 +1,5 @@
 //! `Context`: what a handler and its helpers may know and do about the call they work for.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::net::SocketAddr;
@@ -8,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use crate::method_name::MethodName;
 use crate::protocol::mapping::Side;
 use crate::status::Status;
 use crate::stream::Stream;
@@ -87,31 +87,6 @@ pub(crate) struct Ends {
     pub(crate) local: Option<SocketAddr>,
     /// Set when the server begins to drain.
     pub(crate) draining: Arc<AtomicBool>,
-}
-
-/// A method's path, without a copy for each call.
-#[derive(Debug, Clone)]
-pub(crate) enum MethodName {
-    Static(&'static str),
-    Shared(Arc<str>),
-}
-
-impl From<Cow<'static, str>> for MethodName {
-    fn from(name: Cow<'static, str>) -> Self {
-        match name {
-            Cow::Borrowed(name) => Self::Static(name),
-            Cow::Owned(name) => Self::Shared(name.into()),
-        }
-    }
-}
-
-impl MethodName {
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Self::Static(name) => name,
-            Self::Shared(name) => name,
-        }
-    }
 }
 
 /// A user's function for the moment of cancellation.

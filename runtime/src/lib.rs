@@ -14,6 +14,7 @@ mod context;
 mod error;
 mod lane;
 mod metadata;
+mod method_name;
 mod protocol;
 mod request;
 mod response;

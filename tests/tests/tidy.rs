@@ -11,8 +11,8 @@ const FUNCTION_LIMIT: usize = 60;
 
 /// The modules of the runtime, lowest layer first: each may use its own layer and lower ones.
 const LAYERS: &[&[&str]] = &[
-    &["code", "details", "error", "metadata", "status", "sync"],
-    &["codec", "protocol"],
+    &["code", "details", "error", "metadata", "method_name", "status", "sync"],
+    &["codec", "compression", "protocol"],
     &["transport", "wait"],
     &["connection", "context", "lane", "request", "response", "stream"],
     &["client", "server"],

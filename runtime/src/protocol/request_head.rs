@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, request};
 
 use super::{ContentType, GRPC_ACCEPT_ENCODING, GRPC_ENCODING, GRPC_TIMEOUT, timeout};
 use crate::compression::Coding;
-use crate::context::MethodName;
 use crate::metadata::Metadata;
+use crate::method_name::MethodName;
 use crate::status::Status;
 
 /// What a server knows of a call before its first message.
