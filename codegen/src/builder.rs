@@ -1,21 +1,15 @@
 //! `Builder`: what to generate and where to.
 
 use std::env;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use prost::Message;
 use prost_build::{Config, ServiceGenerator};
 use prost_types::FileDescriptorSet;
 
-use crate::check::check;
-use crate::compiler::{self, Compiled};
-use crate::docs;
 use crate::error::Error;
+use crate::generation;
 use crate::generator::Generator;
 use crate::options::Options;
-use crate::outputs;
 
 /// Options of the generation, from [`configure`](crate::configure).
 ///
@@ -24,14 +18,18 @@ use crate::outputs;
 #[derive(Debug, Clone)]
 #[must_use = "nothing is generated before a function whose name begins with `compile` is called"]
 pub struct Builder {
-    options: Options,
-    out_dir: Option<PathBuf>,
-    include_file: Option<PathBuf>,
-    file_descriptor_set_path: Option<PathBuf>,
-    extern_paths: Vec<(String, String)>,
-    emit_rerun_if_changed: bool,
+    pub(crate) options: Options,
+    pub(crate) out_dir: Option<PathBuf>,
+    pub(crate) include_file: Option<PathBuf>,
+    pub(crate) file_descriptor_set_path: Option<PathBuf>,
+    pub(crate) skip_protoc_run: bool,
+    pub(crate) extern_paths: Vec<(String, String)>,
+    pub(crate) well_known_types: bool,
+    pub(crate) protoc_args: Vec<String>,
+    pub(crate) emit_rerun_if_changed: bool,
 }
 
+/// What is generated.
 impl Builder {
     pub(crate) fn new() -> Self {
         Self {
@@ -39,7 +37,10 @@ impl Builder {
             out_dir: None,
             include_file: None,
             file_descriptor_set_path: None,
+            skip_protoc_run: false,
             extern_paths: Vec::new(),
+            well_known_types: false,
+            protoc_args: Vec::new(),
             // Under cargo the lines go to cargo; anywhere else they would only be noise.
             emit_rerun_if_changed: env::var_os("CARGO").is_some(),
         }
@@ -57,44 +58,80 @@ impl Builder {
         self
     }
 
-    /// Where the code goes. Without it, to cargo's `OUT_DIR`.
-    pub fn out_dir(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.out_dir = Some(directory.into());
-        self
-    }
-
-    /// The name of one more file, which includes all the others in modules nested as the packages are.
+    /// Compiles clients only with a feature of the crate that includes the code: their modules get
+    /// `#[cfg(feature = "…")]`.
     ///
-    /// Packages that use each other's messages need just this nesting.
-    pub fn include_file(mut self, name: impl Into<PathBuf>) -> Self {
-        self.include_file = Some(name.into());
-        self
-    }
-
-    /// Where to write the descriptors of all files, the imported ones too, for example for server reflection.
-    pub fn file_descriptor_set_path(mut self, path: impl Into<PathBuf>) -> Self {
-        self.file_descriptor_set_path = Some(path.into());
-        self
-    }
-
-    /// Uses the types below `rust_path` for what `proto_path` names, and generates no code for them.
+    /// # Examples
     ///
-    /// `proto_path` is a package or message from a leading dot on, `.chat.v1`; `rust_path` must mean the same in any
-    /// module, as `::rooms::v1` and `crate::rooms::v1` do.
-    pub fn extern_path(mut self, proto_path: impl Into<String>, rust_path: impl Into<String>) -> Self {
-        self.extern_paths.push((proto_path.into(), rust_path.into()));
+    /// With `client = []` and `server = []` below `[features]` in `Cargo.toml`:
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), stolid_build::Error> {
+    /// stolid_build::configure()
+    ///     .client_feature("client")
+    ///     .server_feature("server")
+    ///     .compile_protos(&["proto/chat.proto"], &["proto"])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn client_feature(mut self, feature: impl Into<String>) -> Self {
+        self.options.client_feature = Some(feature.into());
         self
     }
 
-    /// Whether cargo is told to run the build script again when one of the `.proto` files has changed. On by default
-    /// where cargo runs.
-    pub fn emit_rerun_if_changed(mut self, enable: bool) -> Self {
-        self.emit_rerun_if_changed = enable;
+    /// Compiles traits and servers only with a feature of the crate that includes the code; see
+    /// [`client_feature`](Self::client_feature).
+    pub fn server_feature(mut self, feature: impl Into<String>) -> Self {
+        self.options.server_feature = Some(feature.into());
+        self
+    }
+
+    /// Whether there is a trait with the calls of each client, for code that is to be tested without a server. Off by
+    /// default.
+    ///
+    /// For `service Chat` it is `chat_client::ChatApi`, and `ChatClient` implements it. Its functions have the names of
+    /// the client's, and take a `Request`, so that `&dyn ChatApi` works. With
+    /// [`generate_default_stubs`](Self::generate_default_stubs), an implementation needs only the calls that are made.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), stolid_build::Error> {
+    /// stolid_build::configure().client_trait(true).compile_protos(&["proto/chat.proto"], &["proto"])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// In the crate, and in its tests:
+    ///
+    /// ```text
+    /// fn people(chat: &dyn ChatApi) -> Result<u32, Status> {
+    ///     Ok(chat.get_room(Request::new(GetRoom { name: "hall".into() }))?.into_inner().people)
+    /// }
+    ///
+    /// struct EmptyRooms;
+    ///
+    /// impl ChatApi for EmptyRooms {
+    ///     fn get_room(&self, request: Request<GetRoom>) -> Result<Response<Room>, Status> {
+    ///         Ok(Response::new(Room { name: request.into_inner().name, people: 0 }))
+    ///     }
+    ///
+    ///     fn watch(&self, _: Request<Watch>) -> Result<Streaming<Event>, Status> {
+    ///         Ok(Streaming::from_iter([Ok(Event::default())]))
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(people(&EmptyRooms).unwrap(), 0);
+    /// ```
+    ///
+    /// Calls with a stream of requests have no such short form: for those, start a server on port 0.
+    pub fn client_trait(mut self, enable: bool) -> Self {
+        self.options.client_trait = enable;
         self
     }
 
     /// Whether a call that a server's type does not implement answers `UNIMPLEMENTED`; otherwise it is a compile error.
-    /// Off by default.
+    /// Off by default. The same goes for the trait of [`client_trait`](Self::client_trait).
     pub fn generate_default_stubs(mut self, enable: bool) -> Self {
         self.options.default_stubs = enable;
         self
@@ -107,10 +144,41 @@ impl Builder {
         self
     }
 
-    /// Leaves out the comments of a service or method, for example `chat.v1.Chat` or `.chat.v1.Chat.GetRoom`; `.` is
+    /// The type that turns messages into bytes and back, in place of `stolid::codec::ProstCodec`.
+    ///
+    /// It must implement `stolid::codec::Codec<T>` for every request and response, and `path` must mean the same in any
+    /// module, as `crate::json::JsonCodec` and `::stolid::codec::BytesCodec` do.
+    ///
+    /// # Examples
+    ///
+    /// Messages go over the wire as JSON, made by a type of this crate:
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), stolid_build::Error> {
+    /// let mut config = stolid_build::Config::new();
+    /// config.type_attribute(".", "#[derive(serde::Serialize, serde::Deserialize)]");
+    /// stolid_build::configure()
+    ///     .codec_path("crate::json::JsonCodec")
+    ///     .compile_protos_with_config(config, &["proto/chat.proto"], &["proto"])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn codec_path(mut self, path: impl Into<String>) -> Self {
+        self.options.codec = Some(path.into());
+        self
+    }
+
+    /// Whether the package is part of the paths of calls, as gRPC has it: `/chat.v1.Chat/GetRoom`. On by default;
+    /// without it, the path is `/Chat/GetRoom`. Names in Rust do not change.
+    pub fn emit_package(mut self, enable: bool) -> Self {
+        self.options.emit_package = enable;
+        self
+    }
+
+    /// Leaves out the comments of services or methods, for example `["chat.v1.Chat", ".chat.v1.Chat.GetRoom"]`; `.` is
     /// everything. The comments of messages are prost's: [`Config::disable_comments`].
-    pub fn disable_comments(mut self, path: impl Into<String>) -> Self {
-        self.options.without_comments.push(path.into());
+    pub fn disable_comments(mut self, paths: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.options.without_comments.extend(paths.into_iter().map(Into::into));
         self
     }
 
@@ -145,14 +213,161 @@ impl Builder {
         self
     }
 
-    /// Puts `attribute` above the traits of the services that `path` fits, for example one that makes a mock; see
+    /// Puts `attribute` above the traits that servers implement, for the services that `path` fits; see
     /// [`server_mod_attribute`](Self::server_mod_attribute).
     pub fn trait_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
         self.options.r#trait.push(path, attribute);
         self
     }
 
+    /// Puts `attribute` above the traits of [`client_trait`](Self::client_trait), for the services that `path` fits; see
+    /// [`server_mod_attribute`](Self::server_mod_attribute).
+    ///
+    /// # Examples
+    ///
+    /// The [mockall](https://docs.rs/mockall) of a crate's tests makes `chat_client::MockChatApi`:
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), stolid_build::Error> {
+    /// stolid_build::configure()
+    ///     .client_trait(true)
+    ///     .client_trait_attribute(".", "#[cfg_attr(test, ::mockall::automock)]")
+    ///     .compile_protos(&["proto/chat.proto"], &["proto"])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn client_trait_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
+        self.options.client_traits.push(path, attribute);
+        self
+    }
+
+    /// Uses the types below `rust_path` for what `proto_path` names, and generates no code for them.
+    ///
+    /// `proto_path` is a package or message from a leading dot on, `.chat.v1`; `rust_path` must mean the same in any
+    /// module, as `::rooms::v1` and `crate::rooms::v1` do. It may be any type, also `()` or `u32`, that the codec of the
+    /// service can take.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), stolid_build::Error> {
+    /// stolid_build::configure()
+    ///     .extern_path(".rooms.v1", "::rooms::v1")
+    ///     .compile_protos(&["proto/chat/v1/chat.proto"], &["proto"])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn extern_path(mut self, proto_path: impl Into<String>, rust_path: impl Into<String>) -> Self {
+        self.extern_paths.push((proto_path.into(), rust_path.into()));
+        self
+    }
+
+    /// Whether the messages of `google.protobuf` are generated like any others, in the file `google.protobuf.rs`. Off by
+    /// default, when `Empty` is `()`, wrappers like `StringValue` are what they wrap, and the rest is that of
+    /// `prost_types`.
+    pub fn compile_well_known_types(mut self, enable: bool) -> Self {
+        self.well_known_types = enable;
+        self
+    }
+
+    /// The module with the messages of the services' package, as seen from inside the generated modules. `super` by
+    /// default, which is right for generated files; a [`service_generator`](Self::service_generator) whose output is put
+    /// elsewhere may need, for example, `crate::chat::v1`.
+    pub fn proto_path(mut self, path: impl Into<String>) -> Self {
+        self.options.messages = path.into();
+        self
+    }
+}
+
+/// From where, and where to.
+impl Builder {
+    /// Where the code goes. Without it, to cargo's `OUT_DIR`.
+    pub fn out_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.out_dir = Some(directory.into());
+        self
+    }
+
+    /// The name of one more file, which includes all the others in modules nested as the packages are.
+    ///
+    /// Packages that use each other's messages need just this nesting.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), stolid_build::Error> {
+    /// stolid_build::configure()
+    ///     .include_file("protos.rs")
+    ///     .compile_protos(&["proto/chat/v1/chat.proto", "proto/rooms/v1/rooms.proto"], &["proto"])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// In the crate, where `protos::chat::v1` and `protos::rooms::v1` are then:
+    ///
+    /// ```text
+    /// mod protos {
+    ///     include!(concat!(env!("OUT_DIR"), "/protos.rs"));
+    /// }
+    /// ```
+    pub fn include_file(mut self, name: impl Into<PathBuf>) -> Self {
+        self.include_file = Some(name.into());
+        self
+    }
+
+    /// Where to write the descriptors of all files, the imported ones too, for example for server reflection.
+    pub fn file_descriptor_set_path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.file_descriptor_set_path = Some(path.into());
+        self
+    }
+
+    /// Reads descriptors from [`file_descriptor_set_path`](Self::file_descriptor_set_path), which something else has
+    /// written, in place of compiling the `.proto` files.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), stolid_build::Error> {
+    /// stolid_build::configure()
+    ///     .file_descriptor_set_path("proto/chat.bin")
+    ///     .skip_protoc_run()
+    ///     .compile_protos(&["proto/chat.proto"], &["proto"])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn skip_protoc_run(mut self) -> Self {
+        self.skip_protoc_run = true;
+        self
+    }
+
+    /// One more argument for `protoc`.
+    #[cfg(feature = "protoc")]
+    pub fn protoc_arg(mut self, argument: impl Into<String>) -> Self {
+        self.protoc_args.push(argument.into());
+        self
+    }
+
+    /// Whether cargo is told to run the build script again when one of the `.proto` files has changed. On by default
+    /// where cargo runs.
+    pub fn emit_rerun_if_changed(mut self, enable: bool) -> Self {
+        self.emit_rerun_if_changed = enable;
+        self
+    }
+
     /// The generator of services alone, for a [`Config`] that is run by other means than this builder.
+    ///
+    /// Of the options, those about services have an effect, those about files and messages have none.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn main() -> std::io::Result<()> {
+    /// prost_build::Config::new()
+    ///     .bytes(["."])
+    ///     .service_generator(stolid_build::configure().build_server(false).service_generator())
+    ///     .compile_protos(&["proto/chat.proto"], &["proto"])?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn service_generator(self) -> Box<dyn ServiceGenerator> {
         Box::new(Generator { options: self.options })
     }
@@ -171,44 +386,30 @@ impl Builder {
 
     /// Does what [`compile_protos`](Self::compile_protos) does, with messages as `config` wants them.
     ///
-    /// What is set here comes before what `config` says about the same. Its own service generator is replaced.
+    /// What is set here comes before what `config` says about the same, and its own service generator is replaced.
+    /// Without the feature `protoc`, what it says about protoc and descriptor sets has no effect.
     ///
     /// # Errors
     ///
     /// As for [`compile_protos`](Self::compile_protos).
     pub fn compile_protos_with_config(
         self,
-        mut config: Config,
+        config: Config,
         protos: &[impl AsRef<Path>],
         includes: &[impl AsRef<Path>],
     ) -> Result<(), Error> {
         let protos: Vec<PathBuf> = protos.iter().map(|path| path.as_ref().to_owned()).collect();
-        let mut includes: Vec<PathBuf> = includes.iter().map(|path| path.as_ref().to_owned()).collect();
-        if includes.is_empty() {
-            let directories = protos.iter().filter_map(|proto| proto.parent());
-            includes.extend(directories.map(Path::to_owned));
-            includes.dedup();
-        }
-        let Compiled { set, encoded, read } = compiler::compile(&mut config, &protos, &includes)?;
-        if self.emit_rerun_if_changed {
-            for path in read {
-                println!("cargo:rerun-if-changed={}", path.display());
-            }
-            if cfg!(feature = "protoc") {
-                println!("cargo:rerun-if-env-changed=PROTOC");
-                println!("cargo:rerun-if-env-changed=PROTOC_INCLUDE");
-            }
-        }
-        self.generate(config, set, &encoded, &includes)
+        let includes: Vec<PathBuf> = includes.iter().map(|path| path.as_ref().to_owned()).collect();
+        generation::from_files(self, config, &protos, includes)
     }
 
     /// Generates the code of descriptors that something else has compiled. They must contain what they import.
     ///
     /// # Errors
     ///
-    /// The descriptors have no equivalent in Rust, or the code cannot be written.
+    /// The descriptors are not whole, have no equivalent in Rust, or the code cannot be written.
     pub fn compile_fds(self, set: FileDescriptorSet) -> Result<(), Error> {
-        self.compile_fds_with_config(Config::new(), set)
+        self.compile_fds_with_config(set, Config::new())
     }
 
     /// Does what [`compile_fds`](Self::compile_fds) does, with messages as `config` wants them.
@@ -216,66 +417,7 @@ impl Builder {
     /// # Errors
     ///
     /// As for [`compile_fds`](Self::compile_fds).
-    pub fn compile_fds_with_config(self, config: Config, set: FileDescriptorSet) -> Result<(), Error> {
-        let encoded = set.encode_to_vec();
-        self.generate(config, set, &encoded, &[])
-    }
-
-    fn generate(
-        self,
-        mut config: Config,
-        mut set: FileDescriptorSet,
-        encoded: &[u8],
-        includes: &[PathBuf],
-    ) -> Result<(), Error> {
-        check(&set, includes)?;
-        if let Some(path) = &self.file_descriptor_set_path {
-            fs::write(path, encoded)
-                .map_err(|error| Error::new(format!("cannot write '{}': {error}", path.display())))?;
-        }
-        if let Some(directory) = &self.out_dir {
-            config.out_dir(directory);
-        }
-        if let Some(name) = &self.include_file {
-            config.include_file(name);
-        }
-        for (proto_path, rust_path) in &self.extern_paths {
-            config.extern_path(proto_path, rust_path);
-        }
-        let directory = self.out_dir.or_else(|| env::var_os("OUT_DIR").map(PathBuf::from));
-        if self.options.server || self.options.client {
-            config.service_generator(Box::new(Generator { options: self.options }));
-        }
-        clean_comments(&mut set);
-        let packages: Vec<String> = set.file.iter().map(|file| file.package().to_owned()).collect();
-        config.compile_fds(set).map_err(|error| match &directory {
-            Some(directory) => cannot_generate(directory, &error),
-            None => Error::new(format!("{error}: call this from a build script, or set out_dir")),
-        })?;
-        match directory {
-            Some(directory) => outputs::remember(&directory, packages.iter().map(String::as_str)),
-            None => Ok(()),
-        }
-    }
-}
-
-fn cannot_generate(directory: &Path, error: &io::Error) -> Error {
-    Error::new(format!("cannot generate code in '{}': {error}", directory.display()))
-}
-
-/// Makes the comments of messages fit for doc comments. Those of services stay for the generator.
-fn clean_comments(set: &mut FileDescriptorSet) {
-    let infos = set.file.iter_mut().filter_map(|file| file.source_code_info.as_mut());
-    for location in infos.flat_map(|info| &mut info.location) {
-        if location.path.first() == Some(&6) {
-            continue;
-        }
-        for comment in [&mut location.leading_comments, &mut location.trailing_comments] {
-            let cleaned = comment.take().map(|comment| docs::comment_for_prost(&comment));
-            *comment = cleaned.filter(|comment| !comment.is_empty());
-        }
-        for comment in &mut location.leading_detached_comments {
-            *comment = docs::comment_without_controls(comment);
-        }
+    pub fn compile_fds_with_config(self, set: FileDescriptorSet, config: Config) -> Result<(), Error> {
+        generation::from_descriptors(self, config, set)
     }
 }

@@ -1,5 +1,7 @@
 //! What protobuf allows and Rust code cannot have, found before any code is written.
 
+mod messages;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,7 @@ use prost_types::{
 use crate::error::Error;
 use crate::model::{first_clash, method_clash};
 use crate::names;
+pub(crate) use messages::{Suspect, suspects};
 
 /// Fails with everything that is wrong in `set`. The names of its files are sought in `includes`, so that the text
 /// has paths that an editor can open.
@@ -18,6 +21,7 @@ pub(crate) fn check(set: &FileDescriptorSet, includes: &[PathBuf]) -> Result<(),
     for file in &set.file {
         let before = problems.len();
         check_syntax(file, &mut problems);
+        check_names(file, &mut problems);
         for (index, service) in file.service.iter().enumerate() {
             check_methods(file, index, service, &mut problems);
         }
@@ -45,6 +49,33 @@ fn check_syntax(file: &FileDescriptorProto, problems: &mut Vec<String>) {
         problems
             .push(format!(" code can be generated for syntax 'proto2' and 'proto3' only, not for '{}'", file.syntax()));
     }
+}
+
+/// A package, services and methods that have a name without a letter or digit.
+fn check_names(file: &FileDescriptorProto, problems: &mut Vec<String>) {
+    if !file.package().is_empty() && !file.package().split('.').all(is_name) {
+        problems.push(format!("{} {}", place(file, &[PACKAGE]), nameless(file.package())));
+    }
+    for (index, service) in file.service.iter().enumerate() {
+        let path = [SERVICES, number(index), NAME];
+        let methods = service.method.iter().enumerate();
+        let methods =
+            methods.map(|(method, item)| (vec![path[0], path[1], METHODS, number(method), NAME], item.name()));
+        for (path, name) in [(path.to_vec(), service.name())].into_iter().chain(methods) {
+            if !is_name(name) {
+                problems.push(format!("{} {}", place(file, &path), nameless(name)));
+            }
+        }
+    }
+}
+
+/// Whether Rust can have the name in its own style, which knows underscores between words only.
+fn is_name(name: &str) -> bool {
+    name.contains(|letter: char| letter.is_ascii_alphanumeric())
+}
+
+fn nameless(name: &str) -> String {
+    format!("'{name}' cannot be a name in Rust: give it a letter")
 }
 
 fn check_methods(
@@ -108,7 +139,8 @@ fn full_name(file: &FileDescriptorProto, name: &str) -> String {
     }
 }
 
-/// The field numbers of `descriptor.proto` that lead to the names of services and methods.
+/// The field numbers of `descriptor.proto` that lead to the names of packages, services and methods.
+const PACKAGE: i32 = 2;
 const SERVICES: i32 = 6;
 const METHODS: i32 = 2;
 const NAME: i32 = 1;

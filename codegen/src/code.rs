@@ -6,6 +6,9 @@ const MAX_WIDTH: usize = 100;
 /// rustfmt's `fn_call_width` and `chain_width`, in characters: longer calls and chains are broken.
 pub(crate) const CALL_WIDTH: usize = 60;
 
+/// rustfmt's `array_width`, in characters: longer arrays are broken.
+pub(crate) const ARRAY_WIDTH: usize = 60;
+
 /// Appends lines at the current indentation.
 #[derive(Debug)]
 pub(crate) struct Code<'a> {
@@ -98,14 +101,51 @@ impl<'a> Code<'a> {
         self.block("{", "}", body);
     }
 
+    /// `pub trait Chat: bounds { body }`, with `head` ending in the colon.
+    pub(crate) fn trait_block(&mut self, head: &str, bounds: &str, is_empty: bool, body: impl FnOnce(&mut Self)) {
+        let line = format!("{head} {bounds} {{");
+        let open = if self.fits(&line) {
+            line
+        } else {
+            self.line(head);
+            self.line(&format!("    {bounds}"));
+            "{".to_owned()
+        };
+        if is_empty {
+            return self.line(&(open + "}"));
+        }
+        self.block(&open, "}", body);
+    }
+
+    /// The attribute that switches an item on with a feature of cargo, if there is one.
+    pub(crate) fn feature(&mut self, feature: Option<&str>) {
+        if let Some(feature) = feature {
+            self.line(&format!("#[cfg(feature = {feature:?})]"));
+        }
+    }
+
+    /// The body of a call that nobody has implemented.
+    pub(crate) fn unimplemented(&mut self, path: &str) {
+        let text = format!("\"{path} is not implemented\"");
+        let status = "::core::result::Result::Err(::stolid::Status::unimplemented(";
+        let line = format!("{status}{text}))");
+        if self.fits(&line) {
+            self.line(&line);
+        } else {
+            self.block(status, "))", |code| code.line(&format!("{text},")));
+        }
+    }
+
     /// `name = value;`
     pub(crate) fn assignment(&mut self, name: &str, value: &str) {
         let line = format!("{name} = {value};");
-        if self.fits(&line) {
+        let broken = format!("    {value};");
+        // rustfmt leaves alone what is too long either way.
+        if self.fits(&line) || !self.fits(&broken) {
             return self.line(&line);
         }
         self.line(&format!("{name} ="));
-        self.line(&format!("    {value};"));
+        self.line(&broken);
     }
 
     /// The beginning of a function, with a line for each parameter.

@@ -93,6 +93,9 @@ fn rank(label: &str) -> u8 {
     }
 }
 
+/// The most characters that are shown of a line.
+const MAX_LINE: usize = 160;
+
 /// A line of a `.proto` file with something marked in it.
 struct Excerpt {
     /// From 1.
@@ -130,11 +133,14 @@ impl Excerpt {
     fn show(&self, label: &str, text: &mut String) {
         let number = self.line_number.to_string();
         let margin = " ".repeat(number.len());
+        // Of a very long line, what is around the mark.
+        let start = if self.line.len() <= MAX_LINE { 0 } else { (self.column - 1).saturating_sub(MAX_LINE / 2) };
+        let line: String = self.line.chars().skip(start).take(MAX_LINE).collect();
+        let column = self.column - 1 - start;
         // Tabs stay, so that the mark is below what it means at any tab width.
-        let before = self.line.chars().take(self.column - 1);
-        let blank: String = before.map(|letter| if letter == '\t' { '\t' } else { ' ' }).collect();
-        let mark = "^".repeat(self.length);
+        let blank: String = line.chars().take(column).map(|letter| if letter == '\t' { '\t' } else { ' ' }).collect();
+        let mark = "^".repeat(self.length.min(MAX_LINE - column.min(MAX_LINE - 1)));
         let label = if label.is_empty() { String::new() } else { format!(" {label}") };
-        text.push_str(&format!("\n {margin} |\n {number} | {}\n {margin} | {blank}{mark}{label}", self.line));
+        text.push_str(&format!("\n {margin} |\n {number} | {line}\n {margin} | {blank}{mark}{label}"));
     }
 }

@@ -37,6 +37,10 @@ impl ServiceGenerator for Generator {
         if let Some(clash) = service.clash() {
             return code.line(&format!("::core::compile_error!({clash:?});"));
         }
+        if !self.options.server && !self.options.client {
+            // prost-build expects some text for each service.
+            return code.line("");
+        }
         if self.options.server {
             server::write(&service, &self.options, &mut code);
         }

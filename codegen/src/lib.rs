@@ -88,17 +88,23 @@
 
 mod attributes;
 mod builder;
+mod caught;
 mod check;
 mod client;
+mod client_trait;
 mod code;
 mod compiler;
+mod constants;
 #[cfg(not(feature = "protoc"))]
 mod diagnostic;
 mod docs;
 mod error;
+mod generation;
 mod generator;
 mod model;
 mod names;
+#[cfg(not(feature = "protoc"))]
+mod nesting;
 mod options;
 mod outputs;
 mod server;

@@ -10,8 +10,10 @@ use crate::options::Options;
 /// A service with all the names that its code needs.
 #[derive(Debug)]
 pub(crate) struct Service {
-    /// `chat.v1.Chat`.
+    /// `chat.v1.Chat`, by which patterns find it.
     pub(crate) full_name: String,
+    /// The name that goes over the wire: the full one, unless the package is left out.
+    pub(crate) wire_name: String,
     /// The trait: `Chat`.
     pub(crate) name: String,
     /// `ChatServer` and `chat_server`.
@@ -20,6 +22,8 @@ pub(crate) struct Service {
     /// `ChatClient` and `chat_client`.
     pub(crate) client: String,
     pub(crate) client_module: String,
+    /// The trait of the client: `ChatApi`.
+    pub(crate) client_trait: String,
     /// Lines of doc comment, none if the `.proto` file has none.
     pub(crate) docs: Vec<String>,
     pub(crate) deprecated: bool,
@@ -35,6 +39,8 @@ pub(crate) struct Method {
     pub(crate) name: String,
     /// What the client calls it.
     pub(crate) client_name: String,
+    /// The constant with its path: `GET_ROOM`.
+    pub(crate) constant: String,
     /// `/chat.v1.Chat/GetRoom`.
     pub(crate) path: String,
     pub(crate) kind: MethodKind,
@@ -89,6 +95,7 @@ impl Service {
             "" => service.proto_name.clone(),
             package => format!("{package}.{}", service.proto_name),
         };
+        let wire_name = if options.emit_package { &full_name } else { &service.proto_name };
         let is_silent = |name: &str| {
             let mut patterns = options.without_comments.iter();
             patterns.any(|pattern| attributes::fits(pattern, name))
@@ -97,19 +104,21 @@ impl Service {
             let silent = is_silent(&format!("{full_name}.{}", method.proto_name));
             Method {
                 docs: if silent { Vec::new() } else { doc_lines(&method.comments) },
-                ..Method::new(method, &full_name, &service.package)
+                ..Method::new(method, wire_name, &service.package, &options.messages)
             }
         });
         let stem = names::stem(&service.name);
         let module = names::module_stem(&service.name);
         Self {
             methods: methods.collect(),
+            wire_name: wire_name.clone(),
             docs: if is_silent(&full_name) { Vec::new() } else { doc_lines(&service.comments) },
             name: service.name.clone(),
             server: format!("{stem}Server"),
             server_module: format!("{module}_server"),
             client: format!("{stem}Client"),
             client_module: format!("{module}_client"),
+            client_trait: format!("{stem}Api"),
             deprecated: service.options.deprecated(),
             full_name,
         }
@@ -124,10 +133,12 @@ impl Service {
 }
 
 impl Method {
-    fn new(method: &prost_build::Method, service: &str, package: &str) -> Self {
+    fn new(method: &prost_build::Method, service: &str, package: &str, messages: &str) -> Self {
+        let path = |rust, proto| names::type_path(rust, proto, package, messages);
         Self {
             proto_name: method.proto_name.clone(),
             client_name: names::client_method(&method.name),
+            constant: names::constant(&method.name),
             name: method.name.clone(),
             path: format!("/{service}/{}", method.proto_name),
             kind: match (method.client_streaming, method.server_streaming) {
@@ -136,8 +147,8 @@ impl Method {
                 (true, false) => MethodKind::ClientStreaming,
                 (true, true) => MethodKind::Streaming,
             },
-            request: names::type_path(&method.input_type, &method.input_proto_type, package),
-            response: names::type_path(&method.output_type, &method.output_proto_type, package),
+            request: path(&method.input_type, &method.input_proto_type),
+            response: path(&method.output_type, &method.output_proto_type),
             docs: Vec::new(),
             deprecated: method.options.deprecated(),
         }

@@ -1,6 +1,7 @@
 //! Template of the server side: the trait that users implement and the wrapper that a server takes.
 
 use crate::code::{CALL_WIDTH, Code};
+use crate::constants;
 use crate::generator::ALLOW;
 use crate::model::{Method, MethodKind, Service};
 use crate::names;
@@ -10,9 +11,12 @@ use crate::options::Options;
 pub(crate) fn write(service: &Service, options: &Options, code: &mut Code<'_>) {
     code.line("");
     code.docs([format!("The server side of `{}`.", service.full_name)]);
+    code.feature(options.server_feature.as_deref());
     code.lines(options.server_module.of(&service.full_name));
     code.block(&format!("pub mod {} {{", service.server_module), "}", |code| {
         code.lines(ALLOW);
+        code.line("");
+        constants::write(service, code);
         code.line("");
         write_trait(service, options, code);
         code.line("");
@@ -38,20 +42,8 @@ fn write_trait(service: &Service, options: &Options, code: &mut Code<'_>) {
         code.line("#[deprecated]");
     }
     code.lines(options.r#trait.of(&service.full_name));
-    let head = format!("pub trait {}:", service.name);
     let bounds = "::core::marker::Send + ::core::marker::Sync + 'static";
-    let line = format!("{head} {bounds} {{");
-    let open = if code.fits(&line) {
-        line
-    } else {
-        code.line(&head);
-        code.line(&format!("    {bounds}"));
-        "{".to_owned()
-    };
-    if service.methods.is_empty() {
-        return code.line(&(open + "}"));
-    }
-    code.block(&open, "}", |code| {
+    code.trait_block(&format!("pub trait {}:", service.name), bounds, service.methods.is_empty(), |code| {
         for (index, method) in service.methods.iter().enumerate() {
             if index > 0 {
                 code.line("");
@@ -98,14 +90,7 @@ fn write_default_body(method: &Method, code: &mut Code<'_>) {
         [one] => code.line(&format!("let _ = {one};")),
         several => code.line(&format!("let _ = ({});", several.join(", "))),
     }
-    let text = format!("\"{} is not implemented\"", method.path);
-    let status = "::core::result::Result::Err(::stolid::Status::unimplemented(";
-    let line = format!("{status}{text}))");
-    if code.fits(&line) {
-        code.line(&line);
-    } else {
-        code.block(status, "))", |code| code.line(&format!("{text},")));
-    }
+    code.unimplemented(&method.path);
 }
 
 /// The parameters of a handler, without the receiver.
@@ -127,38 +112,77 @@ fn write_struct(service: &Service, options: &Options, code: &mut Code<'_>) {
     code.lines(options.server_struct.of(&service.full_name));
     code.block(&format!("pub struct {server}<T> {{"), "}", |code| {
         code.line("inner: ::std::sync::Arc<T>,");
+        code.line("options: ::stolid::server::ServiceOptions,");
     });
 }
 
+/// The functions that give the service back with one option changed: name, parameter and documentation.
+const SETTINGS: [(&str, &str, &[&str]); 4] = [
+    ("max_decoding_message_size", "limit: usize", &["The largest message that is taken from a client, in bytes."]),
+    ("max_encoding_message_size", "limit: usize", &["The largest message that is sent to a client, in bytes."]),
+    (
+        "accept_compressed",
+        "encoding: ::stolid::CompressionEncoding",
+        &[
+            "Takes requests compressed as `encoding`; more calls add more encodings.",
+            "",
+            "Without any call, all that are compiled in are taken.",
+        ],
+    ),
+    (
+        "send_compressed",
+        "encoding: ::stolid::CompressionEncoding",
+        &["Compresses responses as `encoding` for clients that accept it."],
+    ),
+];
+
 fn write_inherent_impl(service: &Service, code: &mut Code<'_>) {
-    let Service { full_name, server, .. } = service;
-    code.block(&format!("impl<T> {server}<T> {{"), "}", |code| {
+    code.block(&format!("impl<T> {}<T> {{", service.server), "}", |code| {
         code.docs(["The full name of the service, as the paths of its calls have it."]);
-        code.assignment("pub const NAME: &'static str", &format!("{full_name:?}"));
+        code.line("pub const NAME: &'static str = SERVICE_NAME;");
         code.line("");
         code.docs(["A service that hands its calls to `inner`."]);
+        code.line("#[must_use]");
         code.block("pub fn new(inner: T) -> Self {", "}", |code| {
             code.line("Self::from_arc(::std::sync::Arc::new(inner))");
         });
         code.line("");
         code.docs(["A service that hands its calls to an `inner` that others hold as well."]);
+        code.line("#[must_use]");
         code.block("pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {", "}", |code| {
-            code.line("Self { inner }");
+            code.block("Self {", "}", |code| {
+                code.lines(["inner,", "options: ::core::default::Default::default(),"]);
+            });
         });
+        for (name, parameter, docs) in SETTINGS {
+            let argument = parameter.split(':').next().unwrap_or_default();
+            code.line("");
+            code.docs(docs);
+            code.line("#[must_use]");
+            code.function(&format!("pub fn {name}"), &["self", parameter], "Self", |code| {
+                code.block("Self {", "}", |code| {
+                    code.line("inner: self.inner,");
+                    code.line(&format!("options: self.options.{name}({argument}),"));
+                });
+            });
+        }
     });
 }
 
 fn write_service_impl(service: &Service, options: &Options, code: &mut Code<'_>) {
-    let Service { name, full_name, server, .. } = service;
+    let Service { name, server, .. } = service;
     let t = names::type_parameter(name);
     let head = format!("impl<{t}: {name}> ::stolid::server::Service");
     code.implementation(&head, &format!("{server}<{t}>"), |code| {
-        code.assignment("const NAME: &'static str", &format!("{full_name:?}"));
+        code.line("const NAME: &'static str = SERVICE_NAME;");
         code.line("");
-        if service.methods.is_empty() {
-            return code.line("fn register(self, _: &mut ::stolid::server::Methods) {}");
-        }
         code.block("fn register(self, methods: &mut ::stolid::server::Methods) {", "}", |code| {
+            code.line("methods.options(self.options);");
+            if let Some(codec) = &options.codec
+                && !service.methods.is_empty()
+            {
+                code.line(&format!("let mut methods = methods.with_codec::<{codec}>();"));
+            }
             for method in &service.methods {
                 write_registration(name, t, method, options, code);
             }
@@ -208,7 +232,10 @@ fn write_clone_impl(service: &Service, code: &mut Code<'_>) {
     let server = format!("{}<T>", service.server);
     code.implementation("impl<T> ::core::clone::Clone", &server, |code| {
         code.block("fn clone(&self) -> Self {", "}", |code| {
-            code.line("Self::from_arc(::std::sync::Arc::clone(&self.inner))");
+            code.block("Self {", "}", |code| {
+                code.line("inner: ::std::sync::Arc::clone(&self.inner),");
+                code.line("options: ::core::clone::Clone::clone(&self.options),");
+            });
         });
     });
 }

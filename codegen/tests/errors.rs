@@ -283,3 +283,98 @@ fn one_package_in_two_calls() {
          written: give all .proto files of a package to one call of compile_protos"
     );
 }
+
+#[test]
+fn an_empty_file() {
+    for text in ["", "// Later.\n", "syntax = \"proto3\";\n"] {
+        assert_eq!(error_of(text), "chat.proto: the file is empty", "{text:?}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark() {
+    assert_eq!(
+        error_of("\u{feff}syntax = \"proto3\";\nmessage Room {}\n"),
+        "chat.proto:1:1: the file begins with a byte order mark: save it as UTF-8 without one"
+    );
+}
+
+#[test]
+fn a_file_that_imports_itself() {
+    assert_eq!(
+        error_of("syntax = \"proto3\";\nimport \"chat.proto\";\n"),
+        "chat.proto: import cycle detected: chat.proto -> chat.proto"
+    );
+}
+
+#[test]
+fn messages_within_each_other() {
+    let nested = |depth| format!("syntax = \"proto3\";\n{}{}", "message A {".repeat(depth), "}".repeat(depth));
+    let error = error_of(&nested(33));
+
+    assert!(error.starts_with("chat.proto:2:"), "{error}");
+    assert!(error.contains(": reached maximum recursion limit for nested messages\n"), "{error}");
+    // The line is long, and what is shown of it is not.
+    assert!(error.lines().all(|line| line.len() < 200), "{error}");
+    assert_eq!(error_of(&nested(100_000)), "chat.proto:2:1111: more than 100 brackets or comments are open here");
+}
+
+/// The most that is allowed does not fill the stack either.
+#[test]
+fn options_within_each_other() {
+    let nested = |depth| {
+        format!(
+            "syntax = \"proto3\";\nimport \"google/protobuf/descriptor.proto\";\nmessage M {{ M m = 1; }}\n\
+             extend google.protobuf.FileOptions {{ M m = 50001; }}\noption (m) = {{ {} {} }};\n",
+            "m {".repeat(depth),
+            "}".repeat(depth)
+        )
+    };
+    let directory = TempDir::new().unwrap();
+    let proto = directory.path().join("chat.proto");
+    fs::write(&proto, nested(99)).unwrap();
+    stolid_build::configure().out_dir(directory.path()).compile_protos(&[&proto], &[directory.path()]).unwrap();
+
+    assert_eq!(error_of(&nested(100)), "chat.proto:5:315: more than 100 brackets or comments are open here");
+    assert_eq!(error_of(&nested(100_000)), "chat.proto:5:315: more than 100 brackets or comments are open here");
+}
+
+#[test]
+fn comments_within_each_other() {
+    let error = error_of("syntax = \"proto3\";\n/* one /* two */ */\nmessage Room {}\n");
+
+    assert!(error.starts_with("chat.proto:2:8: nested block comments are not supported\n"), "{error}");
+    assert_eq!(error_of(&"/* ".repeat(50_000)), "chat.proto:1:1: more than 100 brackets or comments are open here");
+}
+
+#[test]
+fn a_name_too_long_for_a_file() {
+    let error = error_of(&format!("syntax = \"proto3\";\npackage a{};\nmessage Room {{}}\n", "b".repeat(1_000)));
+
+    assert!(error.starts_with("cannot generate code in 'out': "), "{error}");
+}
+
+/// Bytes of no kind whatever are an error, not a panic: random ones, and files cut off or with a byte changed.
+#[test]
+fn files_that_are_broken_anywhere() {
+    let whole = include_str!("golden/kinds.proto").as_bytes();
+    let directory = TempDir::new().unwrap();
+    let proto = directory.path().join("kinds.proto");
+    let mut compiled = 0;
+    let mut compile = |bytes: &[u8]| {
+        fs::write(&proto, bytes).unwrap();
+        let builder = stolid_build::configure().out_dir(directory.path()).emit_rerun_if_changed(false);
+        match builder.compile_protos(&[&proto], &[directory.path()]) {
+            Ok(()) => compiled += 1,
+            // The generated file of an earlier round is another one.
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+    };
+    for position in (0..whole.len()).step_by(17) {
+        compile(&whole[..position]);
+        let mut changed = whole.to_vec();
+        changed[position] = [b'{', b'"', b'_', 0, 0xff, b'/'][position % 6];
+        compile(&changed);
+    }
+    assert!(compiled > 0, "a change in a comment does no harm");
+}

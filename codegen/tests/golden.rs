@@ -64,7 +64,7 @@ fn options() {
     let builder = stolid_build::configure()
         .generate_default_stubs(true)
         .use_arc_self(true)
-        .disable_comments("options.Optional")
+        .disable_comments(["options.Optional"])
         .server_mod_attribute(".", "#[cfg(not(no_server))]")
         .client_mod_attribute(".options", "#[cfg(not(no_client))]")
         .server_attribute("Optional", "#[doc(alias = \"OptionalService\")]")

@@ -51,7 +51,7 @@ fn extern_paths_may_have_no_leading_colons() {
     let out = TempDir::new().unwrap();
     let mut config = Config::new();
     config.extern_path(".rooms.v1.Room", "crate::Room").extern_path(".chat.v1.Ask", "asks::Ask");
-    configure().out_dir(out.path()).compile_fds_with_config(config, descriptors(CHAT)).unwrap();
+    configure().out_dir(out.path()).compile_fds_with_config(descriptors(CHAT), config).unwrap();
 
     let text = text(out.path(), "chat.v1.rs");
     assert!(text.contains("::stolid::Request<asks::Ask>"), "{text}");
@@ -67,7 +67,7 @@ fn well_known_types_can_be_compiled() {
     let out = TempDir::new().unwrap();
     let mut config = Config::new();
     config.compile_well_known_types();
-    configure().out_dir(out.path()).compile_fds_with_config(config, set).unwrap();
+    configure().out_dir(out.path()).compile_fds_with_config(set, config).unwrap();
 
     let text = text(out.path(), "chat.v1.rs");
     assert!(text.contains("::stolid::Request<super::super::super::google::protobuf::Empty>"), "{text}");
@@ -81,7 +81,7 @@ fn messages_follow_the_users_config() {
     let mut config = Config::new();
     config.bytes(["."]).type_attribute("rooms.v1.Room", "#[derive(serde::Serialize)]");
     config.out_dir("ignored, because the builder has one");
-    configure().out_dir(out.path()).compile_fds_with_config(config, descriptors(CHAT)).unwrap();
+    configure().out_dir(out.path()).compile_fds_with_config(descriptors(CHAT), config).unwrap();
 
     let text = text(out.path(), "rooms.v1.rs");
     assert!(text.contains("pub key: ::prost::bytes::Bytes"), "{text}");
@@ -193,4 +193,36 @@ fn descriptors_of_an_edition_are_refused() {
         error.to_string(),
         "chat.proto: code can be generated for syntax 'proto2' and 'proto3' only, not for 'editions'"
     );
+}
+
+#[test]
+fn descriptors_that_are_not_whole_are_refused() {
+    let out = TempDir::new().unwrap();
+    let error_of = |change: fn(&mut FileDescriptorSet)| {
+        let mut set = descriptors(CHAT);
+        change(&mut set);
+        configure().out_dir(out.path()).compile_fds(set).unwrap_err().to_string()
+    };
+
+    assert_eq!(error_of(|set| drop(set.file.remove(0))), "chat.proto: imported file 'rooms.proto' has not been added");
+    assert_eq!(
+        error_of(|set| set.file[1].service[0].method[0].input_type = Some(".chat.v1.Gone".into())),
+        "chat.proto: name '.chat.v1.Gone' is not defined"
+    );
+    for change in [
+        |set: &mut FileDescriptorSet| set.file[1].service[0].method[0].name = None,
+        |set: &mut FileDescriptorSet| set.file[1].service[0].method[0].output_type = None,
+        |set: &mut FileDescriptorSet| set.file[1].message_type[0].name = None,
+        |set: &mut FileDescriptorSet| set.file[1].message_type[0].field[0].type_name = None,
+        |set: &mut FileDescriptorSet| set.file[1].message_type[0].field[0].oneof_index = Some(7),
+        |set: &mut FileDescriptorSet| {
+            let mut entry = set.file[1].message_type[0].clone();
+            entry.options = Some(prost_types::MessageOptions { map_entry: Some(true), ..Default::default() });
+            entry.field.clear();
+            set.file[1].message_type[0].nested_type.push(entry);
+        },
+    ] {
+        let error = error_of(change);
+        assert!(!error.is_empty() && !error.contains("unwrap"), "{error}");
+    }
 }

@@ -19,6 +19,18 @@ pub mod plain_server {
         reason = "generated code"
     )]
 
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "Plain";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::GREET];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Greet`.
+        pub const GREET: &str = "/Plain/Greet";
+    }
+
     /// The calls of `Plain`, for a server to implement.
     pub trait Plain: ::core::marker::Send + ::core::marker::Sync + 'static {
         /// Answers `/Plain/Greet`, a unary call.
@@ -31,27 +43,72 @@ pub mod plain_server {
     /// A service made of a type that implements [`Plain`], for a server to take.
     pub struct PlainServer<T> {
         inner: ::std::sync::Arc<T>,
+        options: ::stolid::server::ServiceOptions,
     }
 
     impl<T> PlainServer<T> {
         /// The full name of the service, as the paths of its calls have it.
-        pub const NAME: &'static str = "Plain";
+        pub const NAME: &'static str = SERVICE_NAME;
 
         /// A service that hands its calls to `inner`.
+        #[must_use]
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
 
         /// A service that hands its calls to an `inner` that others hold as well.
+        #[must_use]
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
-            Self { inner }
+            Self {
+                inner,
+                options: ::core::default::Default::default(),
+            }
+        }
+
+        /// The largest message that is taken from a client, in bytes.
+        #[must_use]
+        pub fn max_decoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_decoding_message_size(limit),
+            }
+        }
+
+        /// The largest message that is sent to a client, in bytes.
+        #[must_use]
+        pub fn max_encoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes requests compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses responses as `encoding` for clients that accept it.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.send_compressed(encoding),
+            }
         }
     }
 
     impl<T: Plain> ::stolid::server::Service for PlainServer<T> {
-        const NAME: &'static str = "Plain";
+        const NAME: &'static str = SERVICE_NAME;
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
+            methods.options(self.options);
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.unary("Greet", move |request| <T as Plain>::greet(&inner, request));
         }
@@ -65,7 +122,10 @@ pub mod plain_server {
 
     impl<T> ::core::clone::Clone for PlainServer<T> {
         fn clone(&self) -> Self {
-            Self::from_arc(::std::sync::Arc::clone(&self.inner))
+            Self {
+                inner: ::std::sync::Arc::clone(&self.inner),
+                options: ::core::clone::Clone::clone(&self.options),
+            }
         }
     }
 }
@@ -83,6 +143,18 @@ pub mod plain_client {
         clippy::restriction,
         reason = "generated code"
     )]
+
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "Plain";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::GREET];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Greet`.
+        pub const GREET: &str = "/Plain/Greet";
+    }
 
     /// A client of `Plain`.
     #[derive(::core::fmt::Debug, ::core::clone::Clone)]
@@ -103,6 +175,7 @@ pub mod plain_client {
         }
 
         /// A client that sends its calls over `channel`.
+        #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
             Self {
                 inner: ::stolid::client::Grpc::new(channel),
@@ -110,6 +183,7 @@ pub mod plain_client {
         }
 
         /// The largest message that is taken from the server, in bytes.
+        #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_decoding_message_size(limit),
@@ -117,9 +191,28 @@ pub mod plain_client {
         }
 
         /// The largest message that is sent to the server, in bytes.
+        #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes responses compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses requests as `encoding`, which the server must know.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.send_compressed(encoding),
             }
         }
 
@@ -129,7 +222,7 @@ pub mod plain_client {
             request: impl ::stolid::IntoRequest<super::Greeting>,
         ) -> ::core::result::Result<::stolid::Response<super::Greeting>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/Plain/Greet", request)
+            self.inner.unary(paths::GREET, request)
         }
     }
 }

@@ -19,6 +19,59 @@ pub mod names_server {
         reason = "generated code"
     )]
 
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "client_names.Names";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[
+        paths::NEW,
+        paths::CONNECT,
+        paths::CLONE,
+        paths::MAX_DECODING_MESSAGE_SIZE,
+        paths::MAX_ENCODING_MESSAGE_SIZE,
+        paths::INTO,
+        paths::TRY_INTO,
+        paths::INTO_REQUEST,
+        paths::TO_OWNED,
+        paths::TYPE_ID,
+        paths::FMT,
+        paths::REGISTER,
+        paths::FROM_ARC,
+        paths::NAME,
+    ];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `New`.
+        pub const NEW: &str = "/client_names.Names/New";
+        /// The path of `Connect`.
+        pub const CONNECT: &str = "/client_names.Names/Connect";
+        /// The path of `Clone`.
+        pub const CLONE: &str = "/client_names.Names/Clone";
+        /// The path of `MaxDecodingMessageSize`.
+        pub const MAX_DECODING_MESSAGE_SIZE: &str = "/client_names.Names/MaxDecodingMessageSize";
+        /// The path of `MaxEncodingMessageSize`.
+        pub const MAX_ENCODING_MESSAGE_SIZE: &str = "/client_names.Names/MaxEncodingMessageSize";
+        /// The path of `Into`.
+        pub const INTO: &str = "/client_names.Names/Into";
+        /// The path of `TryInto`.
+        pub const TRY_INTO: &str = "/client_names.Names/TryInto";
+        /// The path of `IntoRequest`.
+        pub const INTO_REQUEST: &str = "/client_names.Names/IntoRequest";
+        /// The path of `ToOwned`.
+        pub const TO_OWNED: &str = "/client_names.Names/ToOwned";
+        /// The path of `TypeId`.
+        pub const TYPE_ID: &str = "/client_names.Names/TypeId";
+        /// The path of `Fmt`.
+        pub const FMT: &str = "/client_names.Names/Fmt";
+        /// The path of `Register`.
+        pub const REGISTER: &str = "/client_names.Names/Register";
+        /// The path of `FromArc`.
+        pub const FROM_ARC: &str = "/client_names.Names/FromArc";
+        /// The path of `Name`.
+        pub const NAME: &str = "/client_names.Names/Name";
+    }
+
     /// The calls of `client_names.Names`, for a server to implement.
     pub trait Names: ::core::marker::Send + ::core::marker::Sync + 'static {
         /// Answers `/client_names.Names/New`, a unary call.
@@ -111,27 +164,72 @@ pub mod names_server {
     /// A service made of a type that implements [`Names`], for a server to take.
     pub struct NamesServer<T> {
         inner: ::std::sync::Arc<T>,
+        options: ::stolid::server::ServiceOptions,
     }
 
     impl<T> NamesServer<T> {
         /// The full name of the service, as the paths of its calls have it.
-        pub const NAME: &'static str = "client_names.Names";
+        pub const NAME: &'static str = SERVICE_NAME;
 
         /// A service that hands its calls to `inner`.
+        #[must_use]
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
 
         /// A service that hands its calls to an `inner` that others hold as well.
+        #[must_use]
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
-            Self { inner }
+            Self {
+                inner,
+                options: ::core::default::Default::default(),
+            }
+        }
+
+        /// The largest message that is taken from a client, in bytes.
+        #[must_use]
+        pub fn max_decoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_decoding_message_size(limit),
+            }
+        }
+
+        /// The largest message that is sent to a client, in bytes.
+        #[must_use]
+        pub fn max_encoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes requests compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses responses as `encoding` for clients that accept it.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.send_compressed(encoding),
+            }
         }
     }
 
     impl<T: Names> ::stolid::server::Service for NamesServer<T> {
-        const NAME: &'static str = "client_names.Names";
+        const NAME: &'static str = SERVICE_NAME;
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
+            methods.options(self.options);
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.unary("New", move |request| <T as Names>::new(&inner, request));
             let inner = ::std::sync::Arc::clone(&self.inner);
@@ -189,7 +287,10 @@ pub mod names_server {
 
     impl<T> ::core::clone::Clone for NamesServer<T> {
         fn clone(&self) -> Self {
-            Self::from_arc(::std::sync::Arc::clone(&self.inner))
+            Self {
+                inner: ::std::sync::Arc::clone(&self.inner),
+                options: ::core::clone::Clone::clone(&self.options),
+            }
         }
     }
 }
@@ -207,6 +308,59 @@ pub mod names_client {
         clippy::restriction,
         reason = "generated code"
     )]
+
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "client_names.Names";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[
+        paths::NEW,
+        paths::CONNECT,
+        paths::CLONE,
+        paths::MAX_DECODING_MESSAGE_SIZE,
+        paths::MAX_ENCODING_MESSAGE_SIZE,
+        paths::INTO,
+        paths::TRY_INTO,
+        paths::INTO_REQUEST,
+        paths::TO_OWNED,
+        paths::TYPE_ID,
+        paths::FMT,
+        paths::REGISTER,
+        paths::FROM_ARC,
+        paths::NAME,
+    ];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `New`.
+        pub const NEW: &str = "/client_names.Names/New";
+        /// The path of `Connect`.
+        pub const CONNECT: &str = "/client_names.Names/Connect";
+        /// The path of `Clone`.
+        pub const CLONE: &str = "/client_names.Names/Clone";
+        /// The path of `MaxDecodingMessageSize`.
+        pub const MAX_DECODING_MESSAGE_SIZE: &str = "/client_names.Names/MaxDecodingMessageSize";
+        /// The path of `MaxEncodingMessageSize`.
+        pub const MAX_ENCODING_MESSAGE_SIZE: &str = "/client_names.Names/MaxEncodingMessageSize";
+        /// The path of `Into`.
+        pub const INTO: &str = "/client_names.Names/Into";
+        /// The path of `TryInto`.
+        pub const TRY_INTO: &str = "/client_names.Names/TryInto";
+        /// The path of `IntoRequest`.
+        pub const INTO_REQUEST: &str = "/client_names.Names/IntoRequest";
+        /// The path of `ToOwned`.
+        pub const TO_OWNED: &str = "/client_names.Names/ToOwned";
+        /// The path of `TypeId`.
+        pub const TYPE_ID: &str = "/client_names.Names/TypeId";
+        /// The path of `Fmt`.
+        pub const FMT: &str = "/client_names.Names/Fmt";
+        /// The path of `Register`.
+        pub const REGISTER: &str = "/client_names.Names/Register";
+        /// The path of `FromArc`.
+        pub const FROM_ARC: &str = "/client_names.Names/FromArc";
+        /// The path of `Name`.
+        pub const NAME: &str = "/client_names.Names/Name";
+    }
 
     /// A client of `client_names.Names`.
     #[derive(::core::fmt::Debug, ::core::clone::Clone)]
@@ -227,6 +381,7 @@ pub mod names_client {
         }
 
         /// A client that sends its calls over `channel`.
+        #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
             Self {
                 inner: ::stolid::client::Grpc::new(channel),
@@ -234,6 +389,7 @@ pub mod names_client {
         }
 
         /// The largest message that is taken from the server, in bytes.
+        #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_decoding_message_size(limit),
@@ -241,9 +397,28 @@ pub mod names_client {
         }
 
         /// The largest message that is sent to the server, in bytes.
+        #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes responses compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses requests as `encoding`, which the server must know.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.send_compressed(encoding),
             }
         }
 
@@ -255,7 +430,7 @@ pub mod names_client {
             request: impl ::stolid::IntoRequest<super::Called>,
         ) -> ::core::result::Result<::stolid::Response<super::Called>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/client_names.Names/New", request)
+            self.inner.unary(paths::NEW, request)
         }
 
         /// Calls `/client_names.Names/Connect`, a unary call.
@@ -266,7 +441,7 @@ pub mod names_client {
             request: impl ::stolid::IntoRequest<super::Called>,
         ) -> ::core::result::Result<::stolid::Response<super::Called>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/client_names.Names/Connect", request)
+            self.inner.unary(paths::CONNECT, request)
         }
 
         /// Calls `/client_names.Names/Clone`, a unary call.
@@ -277,7 +452,7 @@ pub mod names_client {
             request: impl ::stolid::IntoRequest<super::Called>,
         ) -> ::core::result::Result<::stolid::Response<super::Called>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/client_names.Names/Clone", request)
+            self.inner.unary(paths::CLONE, request)
         }
 
         /// Answers with a limit.
@@ -288,8 +463,7 @@ pub mod names_client {
             request: impl ::stolid::IntoRequest<super::Called>,
         ) -> ::core::result::Result<::stolid::Response<super::Called>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .unary("/client_names.Names/MaxDecodingMessageSize", request)
+            self.inner.unary(paths::MAX_DECODING_MESSAGE_SIZE, request)
         }
 
         /// Calls `/client_names.Names/MaxEncodingMessageSize`, a server-streaming call.
@@ -301,7 +475,7 @@ pub mod names_client {
         ) -> ::core::result::Result<::stolid::Streaming<super::Called>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
             self.inner
-                .server_streaming("/client_names.Names/MaxEncodingMessageSize", request)
+                .server_streaming(paths::MAX_ENCODING_MESSAGE_SIZE, request)
         }
 
         /// Calls `/client_names.Names/Into`, a unary call.
@@ -312,7 +486,7 @@ pub mod names_client {
             request: impl ::stolid::IntoRequest<super::Called>,
         ) -> ::core::result::Result<::stolid::Response<super::Called>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/client_names.Names/Into", request)
+            self.inner.unary(paths::INTO, request)
         }
 
         /// Calls `/client_names.Names/TryInto`, a unary call.
@@ -323,7 +497,7 @@ pub mod names_client {
             request: impl ::stolid::IntoRequest<super::Called>,
         ) -> ::core::result::Result<::stolid::Response<super::Called>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/client_names.Names/TryInto", request)
+            self.inner.unary(paths::TRY_INTO, request)
         }
 
         /// Calls `/client_names.Names/IntoRequest`, a unary call.
@@ -334,7 +508,7 @@ pub mod names_client {
             request: impl ::stolid::IntoRequest<super::Called>,
         ) -> ::core::result::Result<::stolid::Response<super::Called>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/client_names.Names/IntoRequest", request)
+            self.inner.unary(paths::INTO_REQUEST, request)
         }
 
         /// Calls `/client_names.Names/ToOwned`, a unary call.
@@ -343,7 +517,7 @@ pub mod names_client {
             request: impl ::stolid::IntoRequest<super::Called>,
         ) -> ::core::result::Result<::stolid::Response<super::Called>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/client_names.Names/ToOwned", request)
+            self.inner.unary(paths::TO_OWNED, request)
         }
 
         /// Calls `/client_names.Names/TypeId`, a unary call.
@@ -352,7 +526,7 @@ pub mod names_client {
             request: impl ::stolid::IntoRequest<super::Called>,
         ) -> ::core::result::Result<::stolid::Response<super::Called>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/client_names.Names/TypeId", request)
+            self.inner.unary(paths::TYPE_ID, request)
         }
 
         /// Calls `/client_names.Names/Fmt`, a unary call.
@@ -361,7 +535,7 @@ pub mod names_client {
             request: impl ::stolid::IntoRequest<super::Called>,
         ) -> ::core::result::Result<::stolid::Response<super::Called>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/client_names.Names/Fmt", request)
+            self.inner.unary(paths::FMT, request)
         }
 
         /// Calls `/client_names.Names/Register`, a client-streaming call.
@@ -373,8 +547,7 @@ pub mod names_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .client_streaming("/client_names.Names/Register", request)
+            self.inner.client_streaming(paths::REGISTER, request)
         }
 
         /// Calls `/client_names.Names/FromArc`, a bidirectional streaming call.
@@ -386,7 +559,7 @@ pub mod names_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.streaming("/client_names.Names/FromArc", request)
+            self.inner.streaming(paths::FROM_ARC, request)
         }
 
         /// Calls `/client_names.Names/Name`, a unary call.
@@ -395,7 +568,7 @@ pub mod names_client {
             request: impl ::stolid::IntoRequest<super::Called>,
         ) -> ::core::result::Result<::stolid::Response<super::Called>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/client_names.Names/Name", request)
+            self.inner.unary(paths::NAME, request)
         }
     }
 }

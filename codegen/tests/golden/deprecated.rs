@@ -24,6 +24,20 @@ pub mod mixed_server {
         reason = "generated code"
     )]
 
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "deprecated.Mixed";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::CURRENT, paths::OLD];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Current`.
+        pub const CURRENT: &str = "/deprecated.Mixed/Current";
+        /// The path of `Old`.
+        pub const OLD: &str = "/deprecated.Mixed/Old";
+    }
+
     /// The calls of `deprecated.Mixed`, for a server to implement.
     pub trait Mixed: ::core::marker::Send + ::core::marker::Sync + 'static {
         /// Still in use.
@@ -43,27 +57,72 @@ pub mod mixed_server {
     /// A service made of a type that implements [`Mixed`], for a server to take.
     pub struct MixedServer<T> {
         inner: ::std::sync::Arc<T>,
+        options: ::stolid::server::ServiceOptions,
     }
 
     impl<T> MixedServer<T> {
         /// The full name of the service, as the paths of its calls have it.
-        pub const NAME: &'static str = "deprecated.Mixed";
+        pub const NAME: &'static str = SERVICE_NAME;
 
         /// A service that hands its calls to `inner`.
+        #[must_use]
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
 
         /// A service that hands its calls to an `inner` that others hold as well.
+        #[must_use]
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
-            Self { inner }
+            Self {
+                inner,
+                options: ::core::default::Default::default(),
+            }
+        }
+
+        /// The largest message that is taken from a client, in bytes.
+        #[must_use]
+        pub fn max_decoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_decoding_message_size(limit),
+            }
+        }
+
+        /// The largest message that is sent to a client, in bytes.
+        #[must_use]
+        pub fn max_encoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes requests compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses responses as `encoding` for clients that accept it.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.send_compressed(encoding),
+            }
         }
     }
 
     impl<T: Mixed> ::stolid::server::Service for MixedServer<T> {
-        const NAME: &'static str = "deprecated.Mixed";
+        const NAME: &'static str = SERVICE_NAME;
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
+            methods.options(self.options);
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.unary("Current", move |request| {
                 <T as Mixed>::current(&inner, request)
@@ -81,7 +140,10 @@ pub mod mixed_server {
 
     impl<T> ::core::clone::Clone for MixedServer<T> {
         fn clone(&self) -> Self {
-            Self::from_arc(::std::sync::Arc::clone(&self.inner))
+            Self {
+                inner: ::std::sync::Arc::clone(&self.inner),
+                options: ::core::clone::Clone::clone(&self.options),
+            }
         }
     }
 }
@@ -99,6 +161,20 @@ pub mod mixed_client {
         clippy::restriction,
         reason = "generated code"
     )]
+
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "deprecated.Mixed";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::CURRENT, paths::OLD];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Current`.
+        pub const CURRENT: &str = "/deprecated.Mixed/Current";
+        /// The path of `Old`.
+        pub const OLD: &str = "/deprecated.Mixed/Old";
+    }
 
     /// A client of `deprecated.Mixed`.
     #[derive(::core::fmt::Debug, ::core::clone::Clone)]
@@ -119,6 +195,7 @@ pub mod mixed_client {
         }
 
         /// A client that sends its calls over `channel`.
+        #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
             Self {
                 inner: ::stolid::client::Grpc::new(channel),
@@ -126,6 +203,7 @@ pub mod mixed_client {
         }
 
         /// The largest message that is taken from the server, in bytes.
+        #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_decoding_message_size(limit),
@@ -133,9 +211,28 @@ pub mod mixed_client {
         }
 
         /// The largest message that is sent to the server, in bytes.
+        #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes responses compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses requests as `encoding`, which the server must know.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.send_compressed(encoding),
             }
         }
 
@@ -145,7 +242,7 @@ pub mod mixed_client {
             request: impl ::stolid::IntoRequest<super::Version>,
         ) -> ::core::result::Result<::stolid::Response<super::Version>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/deprecated.Mixed/Current", request)
+            self.inner.unary(paths::CURRENT, request)
         }
 
         /// Ask for the current one.
@@ -156,7 +253,7 @@ pub mod mixed_client {
         ) -> ::core::result::Result<::stolid::Response<super::OldVersion>, ::stolid::Status>
         {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/deprecated.Mixed/Old", request)
+            self.inner.unary(paths::OLD, request)
         }
     }
 }
@@ -175,6 +272,18 @@ pub mod gone_server {
         reason = "generated code"
     )]
 
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "deprecated.Gone";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::CALL];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Call`.
+        pub const CALL: &str = "/deprecated.Gone/Call";
+    }
+
     /// The whole service is of the past.
     #[deprecated]
     pub trait Gone: ::core::marker::Send + ::core::marker::Sync + 'static {
@@ -190,27 +299,72 @@ pub mod gone_server {
     #[deprecated]
     pub struct GoneServer<T> {
         inner: ::std::sync::Arc<T>,
+        options: ::stolid::server::ServiceOptions,
     }
 
     impl<T> GoneServer<T> {
         /// The full name of the service, as the paths of its calls have it.
-        pub const NAME: &'static str = "deprecated.Gone";
+        pub const NAME: &'static str = SERVICE_NAME;
 
         /// A service that hands its calls to `inner`.
+        #[must_use]
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
 
         /// A service that hands its calls to an `inner` that others hold as well.
+        #[must_use]
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
-            Self { inner }
+            Self {
+                inner,
+                options: ::core::default::Default::default(),
+            }
+        }
+
+        /// The largest message that is taken from a client, in bytes.
+        #[must_use]
+        pub fn max_decoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_decoding_message_size(limit),
+            }
+        }
+
+        /// The largest message that is sent to a client, in bytes.
+        #[must_use]
+        pub fn max_encoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes requests compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses responses as `encoding` for clients that accept it.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.send_compressed(encoding),
+            }
         }
     }
 
     impl<T: Gone> ::stolid::server::Service for GoneServer<T> {
-        const NAME: &'static str = "deprecated.Gone";
+        const NAME: &'static str = SERVICE_NAME;
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
+            methods.options(self.options);
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.server_streaming("Call", move |request, replies| {
                 <T as Gone>::call(&inner, request, replies)
@@ -226,7 +380,10 @@ pub mod gone_server {
 
     impl<T> ::core::clone::Clone for GoneServer<T> {
         fn clone(&self) -> Self {
-            Self::from_arc(::std::sync::Arc::clone(&self.inner))
+            Self {
+                inner: ::std::sync::Arc::clone(&self.inner),
+                options: ::core::clone::Clone::clone(&self.options),
+            }
         }
     }
 }
@@ -244,6 +401,18 @@ pub mod gone_client {
         clippy::restriction,
         reason = "generated code"
     )]
+
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "deprecated.Gone";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::CALL];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Call`.
+        pub const CALL: &str = "/deprecated.Gone/Call";
+    }
 
     /// The whole service is of the past.
     #[deprecated]
@@ -265,6 +434,7 @@ pub mod gone_client {
         }
 
         /// A client that sends its calls over `channel`.
+        #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
             Self {
                 inner: ::stolid::client::Grpc::new(channel),
@@ -272,6 +442,7 @@ pub mod gone_client {
         }
 
         /// The largest message that is taken from the server, in bytes.
+        #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_decoding_message_size(limit),
@@ -279,9 +450,28 @@ pub mod gone_client {
         }
 
         /// The largest message that is sent to the server, in bytes.
+        #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes responses compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses requests as `encoding`, which the server must know.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.send_compressed(encoding),
             }
         }
 
@@ -291,8 +481,7 @@ pub mod gone_client {
             request: impl ::stolid::IntoRequest<super::Version>,
         ) -> ::core::result::Result<::stolid::Streaming<super::Version>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .server_streaming("/deprecated.Gone/Call", request)
+            self.inner.server_streaming(paths::CALL, request)
         }
     }
 }

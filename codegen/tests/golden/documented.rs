@@ -29,6 +29,20 @@ pub mod documented_server {
         reason = "generated code"
     )]
 
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "documented.Documented";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::GET, paths::PUT];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Get`.
+        pub const GET: &str = "/documented.Documented/Get";
+        /// The path of `Put`.
+        pub const PUT: &str = "/documented.Documented/Put";
+    }
+
     /// Handles a List\<Room> or a \[Room\], see <https://example.com/rooms>. Ends with */ or /*.
     ///
     /// ```text
@@ -72,27 +86,72 @@ pub mod documented_server {
     /// A service made of a type that implements [`Documented`], for a server to take.
     pub struct DocumentedServer<T> {
         inner: ::std::sync::Arc<T>,
+        options: ::stolid::server::ServiceOptions,
     }
 
     impl<T> DocumentedServer<T> {
         /// The full name of the service, as the paths of its calls have it.
-        pub const NAME: &'static str = "documented.Documented";
+        pub const NAME: &'static str = SERVICE_NAME;
 
         /// A service that hands its calls to `inner`.
+        #[must_use]
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
 
         /// A service that hands its calls to an `inner` that others hold as well.
+        #[must_use]
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
-            Self { inner }
+            Self {
+                inner,
+                options: ::core::default::Default::default(),
+            }
+        }
+
+        /// The largest message that is taken from a client, in bytes.
+        #[must_use]
+        pub fn max_decoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_decoding_message_size(limit),
+            }
+        }
+
+        /// The largest message that is sent to a client, in bytes.
+        #[must_use]
+        pub fn max_encoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes requests compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses responses as `encoding` for clients that accept it.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.send_compressed(encoding),
+            }
         }
     }
 
     impl<T: Documented> ::stolid::server::Service for DocumentedServer<T> {
-        const NAME: &'static str = "documented.Documented";
+        const NAME: &'static str = SERVICE_NAME;
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
+            methods.options(self.options);
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.unary("Get", move |request| {
                 <T as Documented>::get(&inner, request)
@@ -112,7 +171,10 @@ pub mod documented_server {
 
     impl<T> ::core::clone::Clone for DocumentedServer<T> {
         fn clone(&self) -> Self {
-            Self::from_arc(::std::sync::Arc::clone(&self.inner))
+            Self {
+                inner: ::std::sync::Arc::clone(&self.inner),
+                options: ::core::clone::Clone::clone(&self.options),
+            }
         }
     }
 }
@@ -130,6 +192,20 @@ pub mod documented_client {
         clippy::restriction,
         reason = "generated code"
     )]
+
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "documented.Documented";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::GET, paths::PUT];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Get`.
+        pub const GET: &str = "/documented.Documented/Get";
+        /// The path of `Put`.
+        pub const PUT: &str = "/documented.Documented/Put";
+    }
 
     /// Handles a List\<Room> or a \[Room\], see <https://example.com/rooms>. Ends with */ or /*.
     ///
@@ -167,6 +243,7 @@ pub mod documented_client {
         }
 
         /// A client that sends its calls over `channel`.
+        #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
             Self {
                 inner: ::stolid::client::Grpc::new(channel),
@@ -174,6 +251,7 @@ pub mod documented_client {
         }
 
         /// The largest message that is taken from the server, in bytes.
+        #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_decoding_message_size(limit),
@@ -181,9 +259,28 @@ pub mod documented_client {
         }
 
         /// The largest message that is sent to the server, in bytes.
+        #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes responses compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses requests as `encoding`, which the server must know.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.send_compressed(encoding),
             }
         }
 
@@ -195,7 +292,7 @@ pub mod documented_client {
             request: impl ::stolid::IntoRequest<super::Page>,
         ) -> ::core::result::Result<::stolid::Response<super::Page>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/documented.Documented/Get", request)
+            self.inner.unary(paths::GET, request)
         }
 
         /// With tabs:
@@ -210,7 +307,7 @@ pub mod documented_client {
             request: impl ::stolid::IntoRequest<super::Page>,
         ) -> ::core::result::Result<::stolid::Response<super::Page>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/documented.Documented/Put", request)
+            self.inner.unary(paths::PUT, request)
         }
     }
 }

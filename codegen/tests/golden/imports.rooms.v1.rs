@@ -19,6 +19,20 @@ pub mod rooms_server {
         reason = "generated code"
     )]
 
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "imports.rooms.v1.Rooms";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::LIST, paths::FIND];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `List`.
+        pub const LIST: &str = "/imports.rooms.v1.Rooms/List";
+        /// The path of `Find`.
+        pub const FIND: &str = "/imports.rooms.v1.Rooms/Find";
+    }
+
     /// The calls of `imports.rooms.v1.Rooms`, for a server to implement.
     pub trait Rooms: ::core::marker::Send + ::core::marker::Sync + 'static {
         /// Answers `/imports.rooms.v1.Rooms/List`, a server-streaming call.
@@ -38,27 +52,72 @@ pub mod rooms_server {
     /// A service made of a type that implements [`Rooms`], for a server to take.
     pub struct RoomsServer<T> {
         inner: ::std::sync::Arc<T>,
+        options: ::stolid::server::ServiceOptions,
     }
 
     impl<T> RoomsServer<T> {
         /// The full name of the service, as the paths of its calls have it.
-        pub const NAME: &'static str = "imports.rooms.v1.Rooms";
+        pub const NAME: &'static str = SERVICE_NAME;
 
         /// A service that hands its calls to `inner`.
+        #[must_use]
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
 
         /// A service that hands its calls to an `inner` that others hold as well.
+        #[must_use]
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
-            Self { inner }
+            Self {
+                inner,
+                options: ::core::default::Default::default(),
+            }
+        }
+
+        /// The largest message that is taken from a client, in bytes.
+        #[must_use]
+        pub fn max_decoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_decoding_message_size(limit),
+            }
+        }
+
+        /// The largest message that is sent to a client, in bytes.
+        #[must_use]
+        pub fn max_encoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes requests compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses responses as `encoding` for clients that accept it.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.send_compressed(encoding),
+            }
         }
     }
 
     impl<T: Rooms> ::stolid::server::Service for RoomsServer<T> {
-        const NAME: &'static str = "imports.rooms.v1.Rooms";
+        const NAME: &'static str = SERVICE_NAME;
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
+            methods.options(self.options);
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.server_streaming("List", move |request, replies| {
                 <T as Rooms>::list(&inner, request, replies)
@@ -76,7 +135,10 @@ pub mod rooms_server {
 
     impl<T> ::core::clone::Clone for RoomsServer<T> {
         fn clone(&self) -> Self {
-            Self::from_arc(::std::sync::Arc::clone(&self.inner))
+            Self {
+                inner: ::std::sync::Arc::clone(&self.inner),
+                options: ::core::clone::Clone::clone(&self.options),
+            }
         }
     }
 }
@@ -94,6 +156,20 @@ pub mod rooms_client {
         clippy::restriction,
         reason = "generated code"
     )]
+
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "imports.rooms.v1.Rooms";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::LIST, paths::FIND];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `List`.
+        pub const LIST: &str = "/imports.rooms.v1.Rooms/List";
+        /// The path of `Find`.
+        pub const FIND: &str = "/imports.rooms.v1.Rooms/Find";
+    }
 
     /// A client of `imports.rooms.v1.Rooms`.
     #[derive(::core::fmt::Debug, ::core::clone::Clone)]
@@ -114,6 +190,7 @@ pub mod rooms_client {
         }
 
         /// A client that sends its calls over `channel`.
+        #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
             Self {
                 inner: ::stolid::client::Grpc::new(channel),
@@ -121,6 +198,7 @@ pub mod rooms_client {
         }
 
         /// The largest message that is taken from the server, in bytes.
+        #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_decoding_message_size(limit),
@@ -128,9 +206,28 @@ pub mod rooms_client {
         }
 
         /// The largest message that is sent to the server, in bytes.
+        #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes responses compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses requests as `encoding`, which the server must know.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.send_compressed(encoding),
             }
         }
 
@@ -143,8 +240,7 @@ pub mod rooms_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .server_streaming("/imports.rooms.v1.Rooms/List", request)
+            self.inner.server_streaming(paths::LIST, request)
         }
 
         /// Calls `/imports.rooms.v1.Rooms/Find`, a unary call.
@@ -153,7 +249,7 @@ pub mod rooms_client {
             request: impl ::stolid::IntoRequest<super::super::super::Query>,
         ) -> ::core::result::Result<::stolid::Response<super::Found>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/imports.rooms.v1.Rooms/Find", request)
+            self.inner.unary(paths::FIND, request)
         }
     }
 }

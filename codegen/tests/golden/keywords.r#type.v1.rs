@@ -19,6 +19,53 @@ pub mod keywords_server {
         reason = "generated code"
     )]
 
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "keywords.type.v1.Keywords";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[
+        paths::TYPE,
+        paths::MOVE,
+        paths::SELF,
+        paths::SUPER,
+        paths::CRATE,
+        paths::EXTERN,
+        paths::ASYNC,
+        paths::AWAIT,
+        paths::DYN,
+        paths::TRY,
+        paths::GEN,
+        paths::DROP,
+    ];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `type`.
+        pub const TYPE: &str = "/keywords.type.v1.Keywords/type";
+        /// The path of `move`.
+        pub const MOVE: &str = "/keywords.type.v1.Keywords/move";
+        /// The path of `self`.
+        pub const SELF: &str = "/keywords.type.v1.Keywords/self";
+        /// The path of `super`.
+        pub const SUPER: &str = "/keywords.type.v1.Keywords/super";
+        /// The path of `crate`.
+        pub const CRATE: &str = "/keywords.type.v1.Keywords/crate";
+        /// The path of `extern`.
+        pub const EXTERN: &str = "/keywords.type.v1.Keywords/extern";
+        /// The path of `async`.
+        pub const ASYNC: &str = "/keywords.type.v1.Keywords/async";
+        /// The path of `await`.
+        pub const AWAIT: &str = "/keywords.type.v1.Keywords/await";
+        /// The path of `dyn`.
+        pub const DYN: &str = "/keywords.type.v1.Keywords/dyn";
+        /// The path of `Try`.
+        pub const TRY: &str = "/keywords.type.v1.Keywords/Try";
+        /// The path of `Gen`.
+        pub const GEN: &str = "/keywords.type.v1.Keywords/Gen";
+        /// The path of `Drop`.
+        pub const DROP: &str = "/keywords.type.v1.Keywords/Drop";
+    }
+
     /// The calls of `keywords.type.v1.Keywords`, for a server to implement.
     pub trait Keywords: ::core::marker::Send + ::core::marker::Sync + 'static {
         /// Answers `/keywords.type.v1.Keywords/type`, a unary call.
@@ -99,27 +146,72 @@ pub mod keywords_server {
     /// A service made of a type that implements [`Keywords`], for a server to take.
     pub struct KeywordsServer<T> {
         inner: ::std::sync::Arc<T>,
+        options: ::stolid::server::ServiceOptions,
     }
 
     impl<T> KeywordsServer<T> {
         /// The full name of the service, as the paths of its calls have it.
-        pub const NAME: &'static str = "keywords.type.v1.Keywords";
+        pub const NAME: &'static str = SERVICE_NAME;
 
         /// A service that hands its calls to `inner`.
+        #[must_use]
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
 
         /// A service that hands its calls to an `inner` that others hold as well.
+        #[must_use]
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
-            Self { inner }
+            Self {
+                inner,
+                options: ::core::default::Default::default(),
+            }
+        }
+
+        /// The largest message that is taken from a client, in bytes.
+        #[must_use]
+        pub fn max_decoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_decoding_message_size(limit),
+            }
+        }
+
+        /// The largest message that is sent to a client, in bytes.
+        #[must_use]
+        pub fn max_encoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes requests compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses responses as `encoding` for clients that accept it.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.send_compressed(encoding),
+            }
         }
     }
 
     impl<T: Keywords> ::stolid::server::Service for KeywordsServer<T> {
-        const NAME: &'static str = "keywords.type.v1.Keywords";
+        const NAME: &'static str = SERVICE_NAME;
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
+            methods.options(self.options);
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.unary("type", move |request| {
                 <T as Keywords>::r#type(&inner, request)
@@ -179,7 +271,10 @@ pub mod keywords_server {
 
     impl<T> ::core::clone::Clone for KeywordsServer<T> {
         fn clone(&self) -> Self {
-            Self::from_arc(::std::sync::Arc::clone(&self.inner))
+            Self {
+                inner: ::std::sync::Arc::clone(&self.inner),
+                options: ::core::clone::Clone::clone(&self.options),
+            }
         }
     }
 }
@@ -197,6 +292,53 @@ pub mod keywords_client {
         clippy::restriction,
         reason = "generated code"
     )]
+
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "keywords.type.v1.Keywords";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[
+        paths::TYPE,
+        paths::MOVE,
+        paths::SELF,
+        paths::SUPER,
+        paths::CRATE,
+        paths::EXTERN,
+        paths::ASYNC,
+        paths::AWAIT,
+        paths::DYN,
+        paths::TRY,
+        paths::GEN,
+        paths::DROP,
+    ];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `type`.
+        pub const TYPE: &str = "/keywords.type.v1.Keywords/type";
+        /// The path of `move`.
+        pub const MOVE: &str = "/keywords.type.v1.Keywords/move";
+        /// The path of `self`.
+        pub const SELF: &str = "/keywords.type.v1.Keywords/self";
+        /// The path of `super`.
+        pub const SUPER: &str = "/keywords.type.v1.Keywords/super";
+        /// The path of `crate`.
+        pub const CRATE: &str = "/keywords.type.v1.Keywords/crate";
+        /// The path of `extern`.
+        pub const EXTERN: &str = "/keywords.type.v1.Keywords/extern";
+        /// The path of `async`.
+        pub const ASYNC: &str = "/keywords.type.v1.Keywords/async";
+        /// The path of `await`.
+        pub const AWAIT: &str = "/keywords.type.v1.Keywords/await";
+        /// The path of `dyn`.
+        pub const DYN: &str = "/keywords.type.v1.Keywords/dyn";
+        /// The path of `Try`.
+        pub const TRY: &str = "/keywords.type.v1.Keywords/Try";
+        /// The path of `Gen`.
+        pub const GEN: &str = "/keywords.type.v1.Keywords/Gen";
+        /// The path of `Drop`.
+        pub const DROP: &str = "/keywords.type.v1.Keywords/Drop";
+    }
 
     /// A client of `keywords.type.v1.Keywords`.
     #[derive(::core::fmt::Debug, ::core::clone::Clone)]
@@ -217,6 +359,7 @@ pub mod keywords_client {
         }
 
         /// A client that sends its calls over `channel`.
+        #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
             Self {
                 inner: ::stolid::client::Grpc::new(channel),
@@ -224,6 +367,7 @@ pub mod keywords_client {
         }
 
         /// The largest message that is taken from the server, in bytes.
+        #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_decoding_message_size(limit),
@@ -231,9 +375,28 @@ pub mod keywords_client {
         }
 
         /// The largest message that is sent to the server, in bytes.
+        #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes responses compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses requests as `encoding`, which the server must know.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.send_compressed(encoding),
             }
         }
 
@@ -243,7 +406,7 @@ pub mod keywords_client {
             request: impl ::stolid::IntoRequest<super::Named>,
         ) -> ::core::result::Result<::stolid::Response<super::Named>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/keywords.type.v1.Keywords/type", request)
+            self.inner.unary(paths::TYPE, request)
         }
 
         /// Calls `/keywords.type.v1.Keywords/move`, a unary call.
@@ -252,7 +415,7 @@ pub mod keywords_client {
             request: impl ::stolid::IntoRequest<super::Named>,
         ) -> ::core::result::Result<::stolid::Response<super::Named>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/keywords.type.v1.Keywords/move", request)
+            self.inner.unary(paths::MOVE, request)
         }
 
         /// Calls `/keywords.type.v1.Keywords/self`, a unary call.
@@ -261,7 +424,7 @@ pub mod keywords_client {
             request: impl ::stolid::IntoRequest<super::Named>,
         ) -> ::core::result::Result<::stolid::Response<super::Named>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/keywords.type.v1.Keywords/self", request)
+            self.inner.unary(paths::SELF, request)
         }
 
         /// Calls `/keywords.type.v1.Keywords/super`, a unary call.
@@ -270,8 +433,7 @@ pub mod keywords_client {
             request: impl ::stolid::IntoRequest<super::Named>,
         ) -> ::core::result::Result<::stolid::Response<super::Named>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .unary("/keywords.type.v1.Keywords/super", request)
+            self.inner.unary(paths::SUPER, request)
         }
 
         /// Calls `/keywords.type.v1.Keywords/crate`, a unary call.
@@ -280,8 +442,7 @@ pub mod keywords_client {
             request: impl ::stolid::IntoRequest<super::Named>,
         ) -> ::core::result::Result<::stolid::Response<super::Named>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .unary("/keywords.type.v1.Keywords/crate", request)
+            self.inner.unary(paths::CRATE, request)
         }
 
         /// Calls `/keywords.type.v1.Keywords/extern`, a unary call.
@@ -290,8 +451,7 @@ pub mod keywords_client {
             request: impl ::stolid::IntoRequest<super::Named>,
         ) -> ::core::result::Result<::stolid::Response<super::Named>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .unary("/keywords.type.v1.Keywords/extern", request)
+            self.inner.unary(paths::EXTERN, request)
         }
 
         /// Calls `/keywords.type.v1.Keywords/async`, a server-streaming call.
@@ -300,8 +460,7 @@ pub mod keywords_client {
             request: impl ::stolid::IntoRequest<super::Named>,
         ) -> ::core::result::Result<::stolid::Streaming<super::Named>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .server_streaming("/keywords.type.v1.Keywords/async", request)
+            self.inner.server_streaming(paths::ASYNC, request)
         }
 
         /// Calls `/keywords.type.v1.Keywords/await`, a client-streaming call.
@@ -313,8 +472,7 @@ pub mod keywords_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .client_streaming("/keywords.type.v1.Keywords/await", request)
+            self.inner.client_streaming(paths::AWAIT, request)
         }
 
         /// Calls `/keywords.type.v1.Keywords/dyn`, a bidirectional streaming call.
@@ -326,8 +484,7 @@ pub mod keywords_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .streaming("/keywords.type.v1.Keywords/dyn", request)
+            self.inner.streaming(paths::DYN, request)
         }
 
         /// Calls `/keywords.type.v1.Keywords/Try`, a unary call.
@@ -336,7 +493,7 @@ pub mod keywords_client {
             request: impl ::stolid::IntoRequest<super::Named>,
         ) -> ::core::result::Result<::stolid::Response<super::Named>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/keywords.type.v1.Keywords/Try", request)
+            self.inner.unary(paths::TRY, request)
         }
 
         /// Calls `/keywords.type.v1.Keywords/Gen`, a unary call.
@@ -345,7 +502,7 @@ pub mod keywords_client {
             request: impl ::stolid::IntoRequest<super::Named>,
         ) -> ::core::result::Result<::stolid::Response<super::Named>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/keywords.type.v1.Keywords/Gen", request)
+            self.inner.unary(paths::GEN, request)
         }
 
         /// Calls `/keywords.type.v1.Keywords/Drop`, a unary call.
@@ -354,7 +511,7 @@ pub mod keywords_client {
             request: impl ::stolid::IntoRequest<super::Named>,
         ) -> ::core::result::Result<::stolid::Response<super::Named>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/keywords.type.v1.Keywords/Drop", request)
+            self.inner.unary(paths::DROP, request)
         }
     }
 }

@@ -59,6 +59,24 @@ pub mod chat_server {
         reason = "generated code"
     )]
 
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "kinds.v1.Chat";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::GET_ROOM, paths::WATCH, paths::UPLOAD, paths::JOIN];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `GetRoom`.
+        pub const GET_ROOM: &str = "/kinds.v1.Chat/GetRoom";
+        /// The path of `Watch`.
+        pub const WATCH: &str = "/kinds.v1.Chat/Watch";
+        /// The path of `Upload`.
+        pub const UPLOAD: &str = "/kinds.v1.Chat/Upload";
+        /// The path of `Join`.
+        pub const JOIN: &str = "/kinds.v1.Chat/Join";
+    }
+
     /// A chat with rooms.
     ///
     /// Every kind of call is here once.
@@ -97,27 +115,72 @@ pub mod chat_server {
     /// A service made of a type that implements [`Chat`], for a server to take.
     pub struct ChatServer<T> {
         inner: ::std::sync::Arc<T>,
+        options: ::stolid::server::ServiceOptions,
     }
 
     impl<T> ChatServer<T> {
         /// The full name of the service, as the paths of its calls have it.
-        pub const NAME: &'static str = "kinds.v1.Chat";
+        pub const NAME: &'static str = SERVICE_NAME;
 
         /// A service that hands its calls to `inner`.
+        #[must_use]
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
 
         /// A service that hands its calls to an `inner` that others hold as well.
+        #[must_use]
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
-            Self { inner }
+            Self {
+                inner,
+                options: ::core::default::Default::default(),
+            }
+        }
+
+        /// The largest message that is taken from a client, in bytes.
+        #[must_use]
+        pub fn max_decoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_decoding_message_size(limit),
+            }
+        }
+
+        /// The largest message that is sent to a client, in bytes.
+        #[must_use]
+        pub fn max_encoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes requests compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses responses as `encoding` for clients that accept it.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.send_compressed(encoding),
+            }
         }
     }
 
     impl<T: Chat> ::stolid::server::Service for ChatServer<T> {
-        const NAME: &'static str = "kinds.v1.Chat";
+        const NAME: &'static str = SERVICE_NAME;
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
+            methods.options(self.options);
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.unary("GetRoom", move |request| {
                 <T as Chat>::get_room(&inner, request)
@@ -145,7 +208,10 @@ pub mod chat_server {
 
     impl<T> ::core::clone::Clone for ChatServer<T> {
         fn clone(&self) -> Self {
-            Self::from_arc(::std::sync::Arc::clone(&self.inner))
+            Self {
+                inner: ::std::sync::Arc::clone(&self.inner),
+                options: ::core::clone::Clone::clone(&self.options),
+            }
         }
     }
 }
@@ -163,6 +229,24 @@ pub mod chat_client {
         clippy::restriction,
         reason = "generated code"
     )]
+
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "kinds.v1.Chat";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::GET_ROOM, paths::WATCH, paths::UPLOAD, paths::JOIN];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `GetRoom`.
+        pub const GET_ROOM: &str = "/kinds.v1.Chat/GetRoom";
+        /// The path of `Watch`.
+        pub const WATCH: &str = "/kinds.v1.Chat/Watch";
+        /// The path of `Upload`.
+        pub const UPLOAD: &str = "/kinds.v1.Chat/Upload";
+        /// The path of `Join`.
+        pub const JOIN: &str = "/kinds.v1.Chat/Join";
+    }
 
     /// A chat with rooms.
     ///
@@ -185,6 +269,7 @@ pub mod chat_client {
         }
 
         /// A client that sends its calls over `channel`.
+        #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
             Self {
                 inner: ::stolid::client::Grpc::new(channel),
@@ -192,6 +277,7 @@ pub mod chat_client {
         }
 
         /// The largest message that is taken from the server, in bytes.
+        #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_decoding_message_size(limit),
@@ -199,9 +285,28 @@ pub mod chat_client {
         }
 
         /// The largest message that is sent to the server, in bytes.
+        #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes responses compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses requests as `encoding`, which the server must know.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.send_compressed(encoding),
             }
         }
 
@@ -213,7 +318,7 @@ pub mod chat_client {
             request: impl ::stolid::IntoRequest<super::GetRoomRequest>,
         ) -> ::core::result::Result<::stolid::Response<super::Room>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/kinds.v1.Chat/GetRoom", request)
+            self.inner.unary(paths::GET_ROOM, request)
         }
 
         /// Tells what happens in a room.
@@ -222,7 +327,7 @@ pub mod chat_client {
             request: impl ::stolid::IntoRequest<super::WatchRequest>,
         ) -> ::core::result::Result<::stolid::Streaming<super::Event>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.server_streaming("/kinds.v1.Chat/Watch", request)
+            self.inner.server_streaming(paths::WATCH, request)
         }
 
         /// Takes a file in pieces.
@@ -236,8 +341,7 @@ pub mod chat_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .client_streaming("/kinds.v1.Chat/Upload", request)
+            self.inner.client_streaming(paths::UPLOAD, request)
         }
 
         /// Calls `/kinds.v1.Chat/Join`, a bidirectional streaming call.
@@ -249,7 +353,7 @@ pub mod chat_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.streaming("/kinds.v1.Chat/Join", request)
+            self.inner.streaming(paths::JOIN, request)
         }
     }
 }

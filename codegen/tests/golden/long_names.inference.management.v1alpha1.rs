@@ -24,6 +24,30 @@ pub mod inference_service_management_administration_server {
         reason = "generated code"
     )]
 
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str =
+        "long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[
+        paths::REGISTER_MODEL_WITH_CONFIGURATION,
+        paths::WATCH_MODEL_WITH_CONFIGURATION_AND_EVERYTHING_ELSE,
+        paths::UPLOAD_MODEL_WITH_CONFIGURATION,
+        paths::CALL,
+    ];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `RegisterModelWithConfiguration`.
+        pub const REGISTER_MODEL_WITH_CONFIGURATION: &str = "/long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration/RegisterModelWithConfiguration";
+        /// The path of `WatchModelWithConfigurationAndEverythingElse`.
+        pub const WATCH_MODEL_WITH_CONFIGURATION_AND_EVERYTHING_ELSE: &str = "/long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration/WatchModelWithConfigurationAndEverythingElse";
+        /// The path of `UploadModelWithConfiguration`.
+        pub const UPLOAD_MODEL_WITH_CONFIGURATION: &str = "/long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration/UploadModelWithConfiguration";
+        /// The path of `Call`.
+        pub const CALL: &str = "/long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration/Call";
+    }
+
     /// The calls of `long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration`, for a server to implement.
     pub trait InferenceServiceManagementAdministration:
         ::core::marker::Send + ::core::marker::Sync + 'static
@@ -68,31 +92,74 @@ pub mod inference_service_management_administration_server {
     /// A service made of a type that implements [`InferenceServiceManagementAdministration`], for a server to take.
     pub struct InferenceServiceManagementAdministrationServer<T> {
         inner: ::std::sync::Arc<T>,
+        options: ::stolid::server::ServiceOptions,
     }
 
     impl<T> InferenceServiceManagementAdministrationServer<T> {
         /// The full name of the service, as the paths of its calls have it.
-        pub const NAME: &'static str =
-            "long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration";
+        pub const NAME: &'static str = SERVICE_NAME;
 
         /// A service that hands its calls to `inner`.
+        #[must_use]
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
 
         /// A service that hands its calls to an `inner` that others hold as well.
+        #[must_use]
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
-            Self { inner }
+            Self {
+                inner,
+                options: ::core::default::Default::default(),
+            }
+        }
+
+        /// The largest message that is taken from a client, in bytes.
+        #[must_use]
+        pub fn max_decoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_decoding_message_size(limit),
+            }
+        }
+
+        /// The largest message that is sent to a client, in bytes.
+        #[must_use]
+        pub fn max_encoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes requests compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses responses as `encoding` for clients that accept it.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.send_compressed(encoding),
+            }
         }
     }
 
     impl<T: InferenceServiceManagementAdministration> ::stolid::server::Service
         for InferenceServiceManagementAdministrationServer<T>
     {
-        const NAME: &'static str =
-            "long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration";
+        const NAME: &'static str = SERVICE_NAME;
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
+            methods.options(self.options);
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.unary("RegisterModelWithConfiguration", move |request| {
                 <T as InferenceServiceManagementAdministration>::register_model_with_configuration(
@@ -127,7 +194,10 @@ pub mod inference_service_management_administration_server {
 
     impl<T> ::core::clone::Clone for InferenceServiceManagementAdministrationServer<T> {
         fn clone(&self) -> Self {
-            Self::from_arc(::std::sync::Arc::clone(&self.inner))
+            Self {
+                inner: ::std::sync::Arc::clone(&self.inner),
+                options: ::core::clone::Clone::clone(&self.options),
+            }
         }
     }
 }
@@ -145,6 +215,30 @@ pub mod inference_service_management_administration_client {
         clippy::restriction,
         reason = "generated code"
     )]
+
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str =
+        "long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[
+        paths::REGISTER_MODEL_WITH_CONFIGURATION,
+        paths::WATCH_MODEL_WITH_CONFIGURATION_AND_EVERYTHING_ELSE,
+        paths::UPLOAD_MODEL_WITH_CONFIGURATION,
+        paths::CALL,
+    ];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `RegisterModelWithConfiguration`.
+        pub const REGISTER_MODEL_WITH_CONFIGURATION: &str = "/long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration/RegisterModelWithConfiguration";
+        /// The path of `WatchModelWithConfigurationAndEverythingElse`.
+        pub const WATCH_MODEL_WITH_CONFIGURATION_AND_EVERYTHING_ELSE: &str = "/long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration/WatchModelWithConfigurationAndEverythingElse";
+        /// The path of `UploadModelWithConfiguration`.
+        pub const UPLOAD_MODEL_WITH_CONFIGURATION: &str = "/long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration/UploadModelWithConfiguration";
+        /// The path of `Call`.
+        pub const CALL: &str = "/long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration/Call";
+    }
 
     /// A client of `long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration`.
     #[derive(::core::fmt::Debug, ::core::clone::Clone)]
@@ -165,6 +259,7 @@ pub mod inference_service_management_administration_client {
         }
 
         /// A client that sends its calls over `channel`.
+        #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
             Self {
                 inner: ::stolid::client::Grpc::new(channel),
@@ -172,6 +267,7 @@ pub mod inference_service_management_administration_client {
         }
 
         /// The largest message that is taken from the server, in bytes.
+        #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_decoding_message_size(limit),
@@ -179,9 +275,28 @@ pub mod inference_service_management_administration_client {
         }
 
         /// The largest message that is sent to the server, in bytes.
+        #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes responses compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses requests as `encoding`, which the server must know.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.send_compressed(encoding),
             }
         }
 
@@ -194,10 +309,8 @@ pub mod inference_service_management_administration_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary(
-                "/long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration/RegisterModelWithConfiguration",
-                request,
-            )
+            self.inner
+                .unary(paths::REGISTER_MODEL_WITH_CONFIGURATION, request)
         }
 
         /// Calls `/long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration/WatchModelWithConfigurationAndEverythingElse`, a server-streaming call.
@@ -210,7 +323,7 @@ pub mod inference_service_management_administration_client {
         > {
             let request = ::stolid::IntoRequest::into_request(request);
             self.inner.server_streaming(
-                "/long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration/WatchModelWithConfigurationAndEverythingElse",
+                paths::WATCH_MODEL_WITH_CONFIGURATION_AND_EVERYTHING_ELSE,
                 request,
             )
         }
@@ -227,10 +340,8 @@ pub mod inference_service_management_administration_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.client_streaming(
-                "/long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration/UploadModelWithConfiguration",
-                request,
-            )
+            self.inner
+                .client_streaming(paths::UPLOAD_MODEL_WITH_CONFIGURATION, request)
         }
 
         /// Calls `/long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration/Call`, a bidirectional streaming call.
@@ -245,10 +356,7 @@ pub mod inference_service_management_administration_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.streaming(
-                "/long_names.inference.management.v1alpha1.InferenceServiceManagementAdministration/Call",
-                request,
-            )
+            self.inner.streaming(paths::CALL, request)
         }
     }
 }

@@ -73,6 +73,20 @@ pub mod nested_server {
         reason = "generated code"
     )]
 
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "nested.v1.Nested";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::GET, paths::WATCH];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Get`.
+        pub const GET: &str = "/nested.v1.Nested/Get";
+        /// The path of `Watch`.
+        pub const WATCH: &str = "/nested.v1.Nested/Watch";
+    }
+
     /// The calls of `nested.v1.Nested`, for a server to implement.
     pub trait Nested: ::core::marker::Send + ::core::marker::Sync + 'static {
         /// Answers `/nested.v1.Nested/Get`, a unary call.
@@ -92,27 +106,72 @@ pub mod nested_server {
     /// A service made of a type that implements [`Nested`], for a server to take.
     pub struct NestedServer<T> {
         inner: ::std::sync::Arc<T>,
+        options: ::stolid::server::ServiceOptions,
     }
 
     impl<T> NestedServer<T> {
         /// The full name of the service, as the paths of its calls have it.
-        pub const NAME: &'static str = "nested.v1.Nested";
+        pub const NAME: &'static str = SERVICE_NAME;
 
         /// A service that hands its calls to `inner`.
+        #[must_use]
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
 
         /// A service that hands its calls to an `inner` that others hold as well.
+        #[must_use]
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
-            Self { inner }
+            Self {
+                inner,
+                options: ::core::default::Default::default(),
+            }
+        }
+
+        /// The largest message that is taken from a client, in bytes.
+        #[must_use]
+        pub fn max_decoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_decoding_message_size(limit),
+            }
+        }
+
+        /// The largest message that is sent to a client, in bytes.
+        #[must_use]
+        pub fn max_encoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes requests compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses responses as `encoding` for clients that accept it.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.send_compressed(encoding),
+            }
         }
     }
 
     impl<T: Nested> ::stolid::server::Service for NestedServer<T> {
-        const NAME: &'static str = "nested.v1.Nested";
+        const NAME: &'static str = SERVICE_NAME;
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
+            methods.options(self.options);
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.unary("Get", move |request| <T as Nested>::get(&inner, request));
             let inner = ::std::sync::Arc::clone(&self.inner);
@@ -130,7 +189,10 @@ pub mod nested_server {
 
     impl<T> ::core::clone::Clone for NestedServer<T> {
         fn clone(&self) -> Self {
-            Self::from_arc(::std::sync::Arc::clone(&self.inner))
+            Self {
+                inner: ::std::sync::Arc::clone(&self.inner),
+                options: ::core::clone::Clone::clone(&self.options),
+            }
         }
     }
 }
@@ -148,6 +210,20 @@ pub mod nested_client {
         clippy::restriction,
         reason = "generated code"
     )]
+
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "nested.v1.Nested";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::GET, paths::WATCH];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Get`.
+        pub const GET: &str = "/nested.v1.Nested/Get";
+        /// The path of `Watch`.
+        pub const WATCH: &str = "/nested.v1.Nested/Watch";
+    }
 
     /// A client of `nested.v1.Nested`.
     #[derive(::core::fmt::Debug, ::core::clone::Clone)]
@@ -168,6 +244,7 @@ pub mod nested_client {
         }
 
         /// A client that sends its calls over `channel`.
+        #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
             Self {
                 inner: ::stolid::client::Grpc::new(channel),
@@ -175,6 +252,7 @@ pub mod nested_client {
         }
 
         /// The largest message that is taken from the server, in bytes.
+        #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_decoding_message_size(limit),
@@ -182,9 +260,28 @@ pub mod nested_client {
         }
 
         /// The largest message that is sent to the server, in bytes.
+        #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes responses compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses requests as `encoding`, which the server must know.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.send_compressed(encoding),
             }
         }
 
@@ -195,7 +292,7 @@ pub mod nested_client {
         ) -> ::core::result::Result<::stolid::Response<super::outer::inner::Core>, ::stolid::Status>
         {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/nested.v1.Nested/Get", request)
+            self.inner.unary(paths::GET, request)
         }
 
         /// Calls `/nested.v1.Nested/Watch`, a server-streaming call.
@@ -205,8 +302,7 @@ pub mod nested_client {
         ) -> ::core::result::Result<::stolid::Streaming<super::outer::Type>, ::stolid::Status>
         {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .server_streaming("/nested.v1.Nested/Watch", request)
+            self.inner.server_streaming(paths::WATCH, request)
         }
     }
 }

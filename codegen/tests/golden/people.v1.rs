@@ -24,6 +24,18 @@ pub mod people_server {
         reason = "generated code"
     )]
 
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "people.v1.People";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::COUNT];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Count`.
+        pub const COUNT: &str = "/people.v1.People/Count";
+    }
+
     /// The calls of `people.v1.People`, for a server to implement.
     pub trait People: ::core::marker::Send + ::core::marker::Sync + 'static {
         /// Answers `/people.v1.People/Count`, a unary call.
@@ -36,27 +48,72 @@ pub mod people_server {
     /// A service made of a type that implements [`People`], for a server to take.
     pub struct PeopleServer<T> {
         inner: ::std::sync::Arc<T>,
+        options: ::stolid::server::ServiceOptions,
     }
 
     impl<T> PeopleServer<T> {
         /// The full name of the service, as the paths of its calls have it.
-        pub const NAME: &'static str = "people.v1.People";
+        pub const NAME: &'static str = SERVICE_NAME;
 
         /// A service that hands its calls to `inner`.
+        #[must_use]
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
 
         /// A service that hands its calls to an `inner` that others hold as well.
+        #[must_use]
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
-            Self { inner }
+            Self {
+                inner,
+                options: ::core::default::Default::default(),
+            }
+        }
+
+        /// The largest message that is taken from a client, in bytes.
+        #[must_use]
+        pub fn max_decoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_decoding_message_size(limit),
+            }
+        }
+
+        /// The largest message that is sent to a client, in bytes.
+        #[must_use]
+        pub fn max_encoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes requests compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses responses as `encoding` for clients that accept it.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.send_compressed(encoding),
+            }
         }
     }
 
     impl<T: People> ::stolid::server::Service for PeopleServer<T> {
-        const NAME: &'static str = "people.v1.People";
+        const NAME: &'static str = SERVICE_NAME;
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
+            methods.options(self.options);
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.unary("Count", move |request| {
                 <T as People>::count(&inner, request)
@@ -72,7 +129,10 @@ pub mod people_server {
 
     impl<T> ::core::clone::Clone for PeopleServer<T> {
         fn clone(&self) -> Self {
-            Self::from_arc(::std::sync::Arc::clone(&self.inner))
+            Self {
+                inner: ::std::sync::Arc::clone(&self.inner),
+                options: ::core::clone::Clone::clone(&self.options),
+            }
         }
     }
 }
@@ -90,6 +150,18 @@ pub mod people_client {
         clippy::restriction,
         reason = "generated code"
     )]
+
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "people.v1.People";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::COUNT];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Count`.
+        pub const COUNT: &str = "/people.v1.People/Count";
+    }
 
     /// A client of `people.v1.People`.
     #[derive(::core::fmt::Debug, ::core::clone::Clone)]
@@ -110,6 +182,7 @@ pub mod people_client {
         }
 
         /// A client that sends its calls over `channel`.
+        #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
             Self {
                 inner: ::stolid::client::Grpc::new(channel),
@@ -117,6 +190,7 @@ pub mod people_client {
         }
 
         /// The largest message that is taken from the server, in bytes.
+        #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_decoding_message_size(limit),
@@ -124,9 +198,28 @@ pub mod people_client {
         }
 
         /// The largest message that is sent to the server, in bytes.
+        #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes responses compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses requests as `encoding`, which the server must know.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.send_compressed(encoding),
             }
         }
 
@@ -136,7 +229,7 @@ pub mod people_client {
             request: impl ::stolid::IntoRequest<super::Page>,
         ) -> ::core::result::Result<::stolid::Response<super::Person>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/people.v1.People/Count", request)
+            self.inner.unary(paths::COUNT, request)
         }
     }
 }

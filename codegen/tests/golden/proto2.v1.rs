@@ -36,6 +36,18 @@ pub mod legacy_server {
         reason = "generated code"
     )]
 
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "proto2.v1.Legacy";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::SEARCH];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Search`.
+        pub const SEARCH: &str = "/proto2.v1.Legacy/Search";
+    }
+
     /// The calls of `proto2.v1.Legacy`, for a server to implement.
     pub trait Legacy: ::core::marker::Send + ::core::marker::Sync + 'static {
         /// Answers `/proto2.v1.Legacy/Search`, a server-streaming call.
@@ -49,27 +61,72 @@ pub mod legacy_server {
     /// A service made of a type that implements [`Legacy`], for a server to take.
     pub struct LegacyServer<T> {
         inner: ::std::sync::Arc<T>,
+        options: ::stolid::server::ServiceOptions,
     }
 
     impl<T> LegacyServer<T> {
         /// The full name of the service, as the paths of its calls have it.
-        pub const NAME: &'static str = "proto2.v1.Legacy";
+        pub const NAME: &'static str = SERVICE_NAME;
 
         /// A service that hands its calls to `inner`.
+        #[must_use]
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
 
         /// A service that hands its calls to an `inner` that others hold as well.
+        #[must_use]
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
-            Self { inner }
+            Self {
+                inner,
+                options: ::core::default::Default::default(),
+            }
+        }
+
+        /// The largest message that is taken from a client, in bytes.
+        #[must_use]
+        pub fn max_decoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_decoding_message_size(limit),
+            }
+        }
+
+        /// The largest message that is sent to a client, in bytes.
+        #[must_use]
+        pub fn max_encoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes requests compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses responses as `encoding` for clients that accept it.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.send_compressed(encoding),
+            }
         }
     }
 
     impl<T: Legacy> ::stolid::server::Service for LegacyServer<T> {
-        const NAME: &'static str = "proto2.v1.Legacy";
+        const NAME: &'static str = SERVICE_NAME;
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
+            methods.options(self.options);
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.server_streaming("Search", move |request, replies| {
                 <T as Legacy>::search(&inner, request, replies)
@@ -85,7 +142,10 @@ pub mod legacy_server {
 
     impl<T> ::core::clone::Clone for LegacyServer<T> {
         fn clone(&self) -> Self {
-            Self::from_arc(::std::sync::Arc::clone(&self.inner))
+            Self {
+                inner: ::std::sync::Arc::clone(&self.inner),
+                options: ::core::clone::Clone::clone(&self.options),
+            }
         }
     }
 }
@@ -103,6 +163,18 @@ pub mod legacy_client {
         clippy::restriction,
         reason = "generated code"
     )]
+
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "proto2.v1.Legacy";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::SEARCH];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Search`.
+        pub const SEARCH: &str = "/proto2.v1.Legacy/Search";
+    }
 
     /// A client of `proto2.v1.Legacy`.
     #[derive(::core::fmt::Debug, ::core::clone::Clone)]
@@ -123,6 +195,7 @@ pub mod legacy_client {
         }
 
         /// A client that sends its calls over `channel`.
+        #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
             Self {
                 inner: ::stolid::client::Grpc::new(channel),
@@ -130,6 +203,7 @@ pub mod legacy_client {
         }
 
         /// The largest message that is taken from the server, in bytes.
+        #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_decoding_message_size(limit),
@@ -137,9 +211,28 @@ pub mod legacy_client {
         }
 
         /// The largest message that is sent to the server, in bytes.
+        #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes responses compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses requests as `encoding`, which the server must know.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.send_compressed(encoding),
             }
         }
 
@@ -149,8 +242,7 @@ pub mod legacy_client {
             request: impl ::stolid::IntoRequest<super::Query>,
         ) -> ::core::result::Result<::stolid::Streaming<super::Found>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .server_streaming("/proto2.v1.Legacy/Search", request)
+            self.inner.server_streaming(paths::SEARCH, request)
         }
     }
 }

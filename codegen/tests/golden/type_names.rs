@@ -157,6 +157,59 @@ pub mod types_server {
         reason = "generated code"
     )]
 
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "type_names.Types";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[
+        paths::A,
+        paths::B,
+        paths::C,
+        paths::D,
+        paths::E,
+        paths::F,
+        paths::G,
+        paths::H,
+        paths::I,
+        paths::J,
+        paths::K,
+        paths::L,
+        paths::M,
+        paths::N,
+    ];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `A`.
+        pub const A: &str = "/type_names.Types/A";
+        /// The path of `B`.
+        pub const B: &str = "/type_names.Types/B";
+        /// The path of `C`.
+        pub const C: &str = "/type_names.Types/C";
+        /// The path of `D`.
+        pub const D: &str = "/type_names.Types/D";
+        /// The path of `E`.
+        pub const E: &str = "/type_names.Types/E";
+        /// The path of `F`.
+        pub const F: &str = "/type_names.Types/F";
+        /// The path of `G`.
+        pub const G: &str = "/type_names.Types/G";
+        /// The path of `H`.
+        pub const H: &str = "/type_names.Types/H";
+        /// The path of `I`.
+        pub const I: &str = "/type_names.Types/I";
+        /// The path of `J`.
+        pub const J: &str = "/type_names.Types/J";
+        /// The path of `K`.
+        pub const K: &str = "/type_names.Types/K";
+        /// The path of `L`.
+        pub const L: &str = "/type_names.Types/L";
+        /// The path of `M`.
+        pub const M: &str = "/type_names.Types/M";
+        /// The path of `N`.
+        pub const N: &str = "/type_names.Types/N";
+    }
+
     /// The calls of `type_names.Types`, for a server to implement.
     pub trait Types: ::core::marker::Send + ::core::marker::Sync + 'static {
         /// Answers `/type_names.Types/A`, a unary call.
@@ -249,27 +302,72 @@ pub mod types_server {
     /// A service made of a type that implements [`Types`], for a server to take.
     pub struct TypesServer<T> {
         inner: ::std::sync::Arc<T>,
+        options: ::stolid::server::ServiceOptions,
     }
 
     impl<T> TypesServer<T> {
         /// The full name of the service, as the paths of its calls have it.
-        pub const NAME: &'static str = "type_names.Types";
+        pub const NAME: &'static str = SERVICE_NAME;
 
         /// A service that hands its calls to `inner`.
+        #[must_use]
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
 
         /// A service that hands its calls to an `inner` that others hold as well.
+        #[must_use]
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
-            Self { inner }
+            Self {
+                inner,
+                options: ::core::default::Default::default(),
+            }
+        }
+
+        /// The largest message that is taken from a client, in bytes.
+        #[must_use]
+        pub fn max_decoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_decoding_message_size(limit),
+            }
+        }
+
+        /// The largest message that is sent to a client, in bytes.
+        #[must_use]
+        pub fn max_encoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes requests compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses responses as `encoding` for clients that accept it.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.send_compressed(encoding),
+            }
         }
     }
 
     impl<T: Types> ::stolid::server::Service for TypesServer<T> {
-        const NAME: &'static str = "type_names.Types";
+        const NAME: &'static str = SERVICE_NAME;
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
+            methods.options(self.options);
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.unary("A", move |request| <T as Types>::a(&inner, request));
             let inner = ::std::sync::Arc::clone(&self.inner);
@@ -313,7 +411,10 @@ pub mod types_server {
 
     impl<T> ::core::clone::Clone for TypesServer<T> {
         fn clone(&self) -> Self {
-            Self::from_arc(::std::sync::Arc::clone(&self.inner))
+            Self {
+                inner: ::std::sync::Arc::clone(&self.inner),
+                options: ::core::clone::Clone::clone(&self.options),
+            }
         }
     }
 }
@@ -331,6 +432,59 @@ pub mod types_client {
         clippy::restriction,
         reason = "generated code"
     )]
+
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "type_names.Types";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[
+        paths::A,
+        paths::B,
+        paths::C,
+        paths::D,
+        paths::E,
+        paths::F,
+        paths::G,
+        paths::H,
+        paths::I,
+        paths::J,
+        paths::K,
+        paths::L,
+        paths::M,
+        paths::N,
+    ];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `A`.
+        pub const A: &str = "/type_names.Types/A";
+        /// The path of `B`.
+        pub const B: &str = "/type_names.Types/B";
+        /// The path of `C`.
+        pub const C: &str = "/type_names.Types/C";
+        /// The path of `D`.
+        pub const D: &str = "/type_names.Types/D";
+        /// The path of `E`.
+        pub const E: &str = "/type_names.Types/E";
+        /// The path of `F`.
+        pub const F: &str = "/type_names.Types/F";
+        /// The path of `G`.
+        pub const G: &str = "/type_names.Types/G";
+        /// The path of `H`.
+        pub const H: &str = "/type_names.Types/H";
+        /// The path of `I`.
+        pub const I: &str = "/type_names.Types/I";
+        /// The path of `J`.
+        pub const J: &str = "/type_names.Types/J";
+        /// The path of `K`.
+        pub const K: &str = "/type_names.Types/K";
+        /// The path of `L`.
+        pub const L: &str = "/type_names.Types/L";
+        /// The path of `M`.
+        pub const M: &str = "/type_names.Types/M";
+        /// The path of `N`.
+        pub const N: &str = "/type_names.Types/N";
+    }
 
     /// A client of `type_names.Types`.
     #[derive(::core::fmt::Debug, ::core::clone::Clone)]
@@ -351,6 +505,7 @@ pub mod types_client {
         }
 
         /// A client that sends its calls over `channel`.
+        #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
             Self {
                 inner: ::stolid::client::Grpc::new(channel),
@@ -358,6 +513,7 @@ pub mod types_client {
         }
 
         /// The largest message that is taken from the server, in bytes.
+        #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_decoding_message_size(limit),
@@ -365,9 +521,28 @@ pub mod types_client {
         }
 
         /// The largest message that is sent to the server, in bytes.
+        #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes responses compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses requests as `encoding`, which the server must know.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.send_compressed(encoding),
             }
         }
 
@@ -377,7 +552,7 @@ pub mod types_client {
             request: impl ::stolid::IntoRequest<super::Status>,
         ) -> ::core::result::Result<::stolid::Response<super::Request>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/type_names.Types/A", request)
+            self.inner.unary(paths::A, request)
         }
 
         /// Calls `/type_names.Types/B`, a server-streaming call.
@@ -387,7 +562,7 @@ pub mod types_client {
         ) -> ::core::result::Result<::stolid::Streaming<super::Response>, ::stolid::Status>
         {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.server_streaming("/type_names.Types/B", request)
+            self.inner.server_streaming(paths::B, request)
         }
 
         /// Calls `/type_names.Types/C`, a client-streaming call.
@@ -399,7 +574,7 @@ pub mod types_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.client_streaming("/type_names.Types/C", request)
+            self.inner.client_streaming(paths::C, request)
         }
 
         /// Calls `/type_names.Types/D`, a bidirectional streaming call.
@@ -411,7 +586,7 @@ pub mod types_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.streaming("/type_names.Types/D", request)
+            self.inner.streaming(paths::D, request)
         }
 
         /// Calls `/type_names.Types/E`, a unary call.
@@ -420,7 +595,7 @@ pub mod types_client {
             request: impl ::stolid::IntoRequest<super::String>,
         ) -> ::core::result::Result<::stolid::Response<super::Vec>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/type_names.Types/E", request)
+            self.inner.unary(paths::E, request)
         }
 
         /// Calls `/type_names.Types/F`, a unary call.
@@ -429,7 +604,7 @@ pub mod types_client {
             request: impl ::stolid::IntoRequest<super::Box>,
         ) -> ::core::result::Result<::stolid::Response<super::Clone>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/type_names.Types/F", request)
+            self.inner.unary(paths::F, request)
         }
 
         /// Calls `/type_names.Types/G`, a unary call.
@@ -438,7 +613,7 @@ pub mod types_client {
             request: impl ::stolid::IntoRequest<super::Send>,
         ) -> ::core::result::Result<::stolid::Response<super::Sync>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/type_names.Types/G", request)
+            self.inner.unary(paths::G, request)
         }
 
         /// Calls `/type_names.Types/H`, a unary call.
@@ -447,7 +622,7 @@ pub mod types_client {
             request: impl ::stolid::IntoRequest<super::Arc>,
         ) -> ::core::result::Result<::stolid::Response<super::Error>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/type_names.Types/H", request)
+            self.inner.unary(paths::H, request)
         }
 
         /// Calls `/type_names.Types/I`, a unary call.
@@ -456,7 +631,7 @@ pub mod types_client {
             request: impl ::stolid::IntoRequest<super::Channel>,
         ) -> ::core::result::Result<::stolid::Response<super::Context>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/type_names.Types/I", request)
+            self.inner.unary(paths::I, request)
         }
 
         /// Calls `/type_names.Types/J`, a unary call.
@@ -465,7 +640,7 @@ pub mod types_client {
             request: impl ::stolid::IntoRequest<super::IntoRequest>,
         ) -> ::core::result::Result<::stolid::Response<super::T>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/type_names.Types/J", request)
+            self.inner.unary(paths::J, request)
         }
 
         /// Calls `/type_names.Types/K`, a unary call.
@@ -474,7 +649,7 @@ pub mod types_client {
             request: impl ::stolid::IntoRequest<super::Ok>,
         ) -> ::core::result::Result<::stolid::Response<super::Err>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/type_names.Types/K", request)
+            self.inner.unary(paths::K, request)
         }
 
         /// Calls `/type_names.Types/L`, a unary call.
@@ -483,7 +658,7 @@ pub mod types_client {
             request: impl ::stolid::IntoRequest<super::TypesServer>,
         ) -> ::core::result::Result<::stolid::Response<super::Methods>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/type_names.Types/L", request)
+            self.inner.unary(paths::L, request)
         }
 
         /// Calls `/type_names.Types/M`, a unary call.
@@ -492,7 +667,7 @@ pub mod types_client {
             request: impl ::stolid::IntoRequest<super::Core>,
         ) -> ::core::result::Result<::stolid::Response<super::Stolid>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/type_names.Types/M", request)
+            self.inner.unary(paths::M, request)
         }
 
         /// Calls `/type_names.Types/N`, a unary call.
@@ -501,7 +676,7 @@ pub mod types_client {
             request: impl ::stolid::IntoRequest<super::Bool>,
         ) -> ::core::result::Result<::stolid::Response<super::Self_>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/type_names.Types/N", request)
+            self.inner.unary(paths::N, request)
         }
     }
 }

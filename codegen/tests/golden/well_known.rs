@@ -14,6 +14,38 @@ pub mod well_known_server {
         reason = "generated code"
     )]
 
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "well_known.WellKnown";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[
+        paths::NOTHING,
+        paths::TICKS,
+        paths::COUNT,
+        paths::ECHO,
+        paths::STRUCT,
+        paths::TEXT,
+        paths::FLAG,
+    ];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Nothing`.
+        pub const NOTHING: &str = "/well_known.WellKnown/Nothing";
+        /// The path of `Ticks`.
+        pub const TICKS: &str = "/well_known.WellKnown/Ticks";
+        /// The path of `Count`.
+        pub const COUNT: &str = "/well_known.WellKnown/Count";
+        /// The path of `Echo`.
+        pub const ECHO: &str = "/well_known.WellKnown/Echo";
+        /// The path of `Struct`.
+        pub const STRUCT: &str = "/well_known.WellKnown/Struct";
+        /// The path of `Text`.
+        pub const TEXT: &str = "/well_known.WellKnown/Text";
+        /// The path of `Flag`.
+        pub const FLAG: &str = "/well_known.WellKnown/Flag";
+    }
+
     /// The calls of `well_known.WellKnown`, for a server to implement.
     pub trait WellKnown: ::core::marker::Send + ::core::marker::Sync + 'static {
         /// Answers `/well_known.WellKnown/Nothing`, a unary call.
@@ -67,27 +99,72 @@ pub mod well_known_server {
     /// A service made of a type that implements [`WellKnown`], for a server to take.
     pub struct WellKnownServer<T> {
         inner: ::std::sync::Arc<T>,
+        options: ::stolid::server::ServiceOptions,
     }
 
     impl<T> WellKnownServer<T> {
         /// The full name of the service, as the paths of its calls have it.
-        pub const NAME: &'static str = "well_known.WellKnown";
+        pub const NAME: &'static str = SERVICE_NAME;
 
         /// A service that hands its calls to `inner`.
+        #[must_use]
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
 
         /// A service that hands its calls to an `inner` that others hold as well.
+        #[must_use]
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
-            Self { inner }
+            Self {
+                inner,
+                options: ::core::default::Default::default(),
+            }
+        }
+
+        /// The largest message that is taken from a client, in bytes.
+        #[must_use]
+        pub fn max_decoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_decoding_message_size(limit),
+            }
+        }
+
+        /// The largest message that is sent to a client, in bytes.
+        #[must_use]
+        pub fn max_encoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes requests compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses responses as `encoding` for clients that accept it.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.send_compressed(encoding),
+            }
         }
     }
 
     impl<T: WellKnown> ::stolid::server::Service for WellKnownServer<T> {
-        const NAME: &'static str = "well_known.WellKnown";
+        const NAME: &'static str = SERVICE_NAME;
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
+            methods.options(self.options);
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.unary("Nothing", move |request| {
                 <T as WellKnown>::nothing(&inner, request)
@@ -127,7 +204,10 @@ pub mod well_known_server {
 
     impl<T> ::core::clone::Clone for WellKnownServer<T> {
         fn clone(&self) -> Self {
-            Self::from_arc(::std::sync::Arc::clone(&self.inner))
+            Self {
+                inner: ::std::sync::Arc::clone(&self.inner),
+                options: ::core::clone::Clone::clone(&self.options),
+            }
         }
     }
 }
@@ -145,6 +225,38 @@ pub mod well_known_client {
         clippy::restriction,
         reason = "generated code"
     )]
+
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "well_known.WellKnown";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[
+        paths::NOTHING,
+        paths::TICKS,
+        paths::COUNT,
+        paths::ECHO,
+        paths::STRUCT,
+        paths::TEXT,
+        paths::FLAG,
+    ];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Nothing`.
+        pub const NOTHING: &str = "/well_known.WellKnown/Nothing";
+        /// The path of `Ticks`.
+        pub const TICKS: &str = "/well_known.WellKnown/Ticks";
+        /// The path of `Count`.
+        pub const COUNT: &str = "/well_known.WellKnown/Count";
+        /// The path of `Echo`.
+        pub const ECHO: &str = "/well_known.WellKnown/Echo";
+        /// The path of `Struct`.
+        pub const STRUCT: &str = "/well_known.WellKnown/Struct";
+        /// The path of `Text`.
+        pub const TEXT: &str = "/well_known.WellKnown/Text";
+        /// The path of `Flag`.
+        pub const FLAG: &str = "/well_known.WellKnown/Flag";
+    }
 
     /// A client of `well_known.WellKnown`.
     #[derive(::core::fmt::Debug, ::core::clone::Clone)]
@@ -165,6 +277,7 @@ pub mod well_known_client {
         }
 
         /// A client that sends its calls over `channel`.
+        #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
             Self {
                 inner: ::stolid::client::Grpc::new(channel),
@@ -172,6 +285,7 @@ pub mod well_known_client {
         }
 
         /// The largest message that is taken from the server, in bytes.
+        #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_decoding_message_size(limit),
@@ -179,9 +293,28 @@ pub mod well_known_client {
         }
 
         /// The largest message that is sent to the server, in bytes.
+        #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes responses compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses requests as `encoding`, which the server must know.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.send_compressed(encoding),
             }
         }
 
@@ -191,7 +324,7 @@ pub mod well_known_client {
             request: impl ::stolid::IntoRequest<()>,
         ) -> ::core::result::Result<::stolid::Response<()>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/well_known.WellKnown/Nothing", request)
+            self.inner.unary(paths::NOTHING, request)
         }
 
         /// Calls `/well_known.WellKnown/Ticks`, a server-streaming call.
@@ -201,8 +334,7 @@ pub mod well_known_client {
         ) -> ::core::result::Result<::stolid::Streaming<::prost_types::Timestamp>, ::stolid::Status>
         {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .server_streaming("/well_known.WellKnown/Ticks", request)
+            self.inner.server_streaming(paths::TICKS, request)
         }
 
         /// Calls `/well_known.WellKnown/Count`, a client-streaming call.
@@ -211,8 +343,7 @@ pub mod well_known_client {
             request: impl ::stolid::IntoRequest<()>,
         ) -> ::core::result::Result<::stolid::ClientStreaming<(), i32>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .client_streaming("/well_known.WellKnown/Count", request)
+            self.inner.client_streaming(paths::COUNT, request)
         }
 
         /// Calls `/well_known.WellKnown/Echo`, a bidirectional streaming call.
@@ -224,7 +355,7 @@ pub mod well_known_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.streaming("/well_known.WellKnown/Echo", request)
+            self.inner.streaming(paths::ECHO, request)
         }
 
         /// Calls `/well_known.WellKnown/Struct`, a unary call.
@@ -234,7 +365,7 @@ pub mod well_known_client {
         ) -> ::core::result::Result<::stolid::Response<::prost_types::Struct>, ::stolid::Status>
         {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/well_known.WellKnown/Struct", request)
+            self.inner.unary(paths::STRUCT, request)
         }
 
         /// Calls `/well_known.WellKnown/Text`, a unary call.
@@ -246,7 +377,7 @@ pub mod well_known_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/well_known.WellKnown/Text", request)
+            self.inner.unary(paths::TEXT, request)
         }
 
         /// Calls `/well_known.WellKnown/Flag`, a unary call.
@@ -255,7 +386,7 @@ pub mod well_known_client {
             request: impl ::stolid::IntoRequest<bool>,
         ) -> ::core::result::Result<::stolid::Response<f64>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/well_known.WellKnown/Flag", request)
+            self.inner.unary(paths::FLAG, request)
         }
     }
 }

@@ -4,7 +4,6 @@
 mod boxes;
 mod cancelling;
 mod commands;
-mod compression;
 mod draining;
 mod golden;
 mod lasting;

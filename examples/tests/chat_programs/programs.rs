@@ -168,8 +168,7 @@ impl ChatServer {
 
     /// The server that is starting in `program`.
     pub(crate) fn listening(mut program: Program) -> Self {
-        program.expect("Listening on: ");
-        program.expect(":");
+        program.expect("Listening on: localhost:");
         let port = program.expect("\n").trim().to_owned();
         Self { program, port }
     }

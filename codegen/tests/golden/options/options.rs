@@ -20,6 +20,24 @@ pub mod optional_server {
         reason = "generated code"
     )]
 
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "options.Optional";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::GET, paths::WATCH, paths::UPLOAD, paths::JOIN];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Get`.
+        pub const GET: &str = "/options.Optional/Get";
+        /// The path of `Watch`.
+        pub const WATCH: &str = "/options.Optional/Watch";
+        /// The path of `Upload`.
+        pub const UPLOAD: &str = "/options.Optional/Upload";
+        /// The path of `Join`.
+        pub const JOIN: &str = "/options.Optional/Join";
+    }
+
     /// The calls of `options.Optional`, for a server to implement.
     #[automock]
     pub trait Optional: ::core::marker::Send + ::core::marker::Sync + 'static {
@@ -74,27 +92,72 @@ pub mod optional_server {
     #[doc(alias = "OptionalService")]
     pub struct OptionalServer<T> {
         inner: ::std::sync::Arc<T>,
+        options: ::stolid::server::ServiceOptions,
     }
 
     impl<T> OptionalServer<T> {
         /// The full name of the service, as the paths of its calls have it.
-        pub const NAME: &'static str = "options.Optional";
+        pub const NAME: &'static str = SERVICE_NAME;
 
         /// A service that hands its calls to `inner`.
+        #[must_use]
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
 
         /// A service that hands its calls to an `inner` that others hold as well.
+        #[must_use]
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
-            Self { inner }
+            Self {
+                inner,
+                options: ::core::default::Default::default(),
+            }
+        }
+
+        /// The largest message that is taken from a client, in bytes.
+        #[must_use]
+        pub fn max_decoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_decoding_message_size(limit),
+            }
+        }
+
+        /// The largest message that is sent to a client, in bytes.
+        #[must_use]
+        pub fn max_encoding_message_size(self, limit: usize) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes requests compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses responses as `encoding` for clients that accept it.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.send_compressed(encoding),
+            }
         }
     }
 
     impl<T: Optional> ::stolid::server::Service for OptionalServer<T> {
-        const NAME: &'static str = "options.Optional";
+        const NAME: &'static str = SERVICE_NAME;
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
+            methods.options(self.options);
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.unary("Get", move |request| {
                 <T as Optional>::get(::std::sync::Arc::clone(&inner), request)
@@ -122,7 +185,10 @@ pub mod optional_server {
 
     impl<T> ::core::clone::Clone for OptionalServer<T> {
         fn clone(&self) -> Self {
-            Self::from_arc(::std::sync::Arc::clone(&self.inner))
+            Self {
+                inner: ::std::sync::Arc::clone(&self.inner),
+                options: ::core::clone::Clone::clone(&self.options),
+            }
         }
     }
 }
@@ -141,6 +207,24 @@ pub mod optional_client {
         clippy::restriction,
         reason = "generated code"
     )]
+
+    /// The full name of the service, as the paths of its calls have it.
+    pub const SERVICE_NAME: &str = "options.Optional";
+
+    /// The paths of all calls, in the order of the `.proto` file.
+    pub const METHODS: &[&str] = &[paths::GET, paths::WATCH, paths::UPLOAD, paths::JOIN];
+
+    /// The path of each call.
+    pub mod paths {
+        /// The path of `Get`.
+        pub const GET: &str = "/options.Optional/Get";
+        /// The path of `Watch`.
+        pub const WATCH: &str = "/options.Optional/Watch";
+        /// The path of `Upload`.
+        pub const UPLOAD: &str = "/options.Optional/Upload";
+        /// The path of `Join`.
+        pub const JOIN: &str = "/options.Optional/Join";
+    }
 
     /// A client of `options.Optional`.
     #[derive(::core::fmt::Debug, ::core::clone::Clone)]
@@ -162,6 +246,7 @@ pub mod optional_client {
         }
 
         /// A client that sends its calls over `channel`.
+        #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
             Self {
                 inner: ::stolid::client::Grpc::new(channel),
@@ -169,6 +254,7 @@ pub mod optional_client {
         }
 
         /// The largest message that is taken from the server, in bytes.
+        #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_decoding_message_size(limit),
@@ -176,9 +262,28 @@ pub mod optional_client {
         }
 
         /// The largest message that is sent to the server, in bytes.
+        #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
                 inner: self.inner.max_encoding_message_size(limit),
+            }
+        }
+
+        /// Takes responses compressed as `encoding`; more calls add more encodings.
+        ///
+        /// Without any call, all that are compiled in are taken.
+        #[must_use]
+        pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.accept_compressed(encoding),
+            }
+        }
+
+        /// Compresses requests as `encoding`, which the server must know.
+        #[must_use]
+        pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
+            Self {
+                inner: self.inner.send_compressed(encoding),
             }
         }
 
@@ -188,7 +293,7 @@ pub mod optional_client {
             request: impl ::stolid::IntoRequest<super::Thing>,
         ) -> ::core::result::Result<::stolid::Response<super::Thing>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.unary("/options.Optional/Get", request)
+            self.inner.unary(paths::GET, request)
         }
 
         /// Calls `/options.Optional/Watch`, a server-streaming call.
@@ -197,8 +302,7 @@ pub mod optional_client {
             request: impl ::stolid::IntoRequest<super::Thing>,
         ) -> ::core::result::Result<::stolid::Streaming<super::Thing>, ::stolid::Status> {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .server_streaming("/options.Optional/Watch", request)
+            self.inner.server_streaming(paths::WATCH, request)
         }
 
         /// Calls `/options.Optional/Upload`, a client-streaming call.
@@ -210,8 +314,7 @@ pub mod optional_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner
-                .client_streaming("/options.Optional/Upload", request)
+            self.inner.client_streaming(paths::UPLOAD, request)
         }
 
         /// This one stays.
@@ -223,7 +326,7 @@ pub mod optional_client {
             ::stolid::Status,
         > {
             let request = ::stolid::IntoRequest::into_request(request);
-            self.inner.streaming("/options.Optional/Join", request)
+            self.inner.streaming(paths::JOIN, request)
         }
     }
 }
