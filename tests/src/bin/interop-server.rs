@@ -6,7 +6,7 @@ use std::error::Error;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
 
-use stolid::{Server, ServerBuilder};
+use stolid::{CompressionEncoding, Server, ServerBuilder};
 use stolid_tests::interop::flags::Flags;
 use stolid_tests::interop::proto::test_service_server::TestServiceServer;
 use stolid_tests::interop::service::Interop;
@@ -37,5 +37,5 @@ fn port() -> Result<u16, String> {
 }
 
 fn builder() -> ServerBuilder {
-    Server::builder().add_service(TestServiceServer::new(Interop))
+    Server::builder().send_compressed(CompressionEncoding::Gzip).add_service(TestServiceServer::new(Interop))
 }

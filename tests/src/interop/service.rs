@@ -3,16 +3,18 @@
 use std::process;
 use std::time::{Duration, Instant, SystemTime};
 
-use stolid::{Code, Context, Metadata, Request, Response, Sender, Status, Streaming};
+use stolid::{Code, Context, Metadata, Request, Response, SendOptions, Sender, Status, Streaming};
 
 use super::proto::test_service_server::TestService;
 use super::proto::{
-    EchoStatus, Empty, Payload, PayloadType, ResponseParameters, SimpleRequest, SimpleResponse,
+    BoolValue, EchoStatus, Empty, Payload, PayloadType, ResponseParameters, SimpleRequest, SimpleResponse,
     StreamingInputCallRequest, StreamingInputCallResponse, StreamingOutputCallRequest, StreamingOutputCallResponse,
 };
 use super::{INITIAL_KEY, TRAILING_KEY, zeros};
 
 /// `grpc.testing.TestService` without `UnimplementedCall`.
+///
+/// Its server is to have an encoding for what it sends; a response is compressed only when its request asks for it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Interop;
 
@@ -50,6 +52,21 @@ fn check_status(asked: Option<&EchoStatus>) -> Result<(), Status> {
     }
 }
 
+/// Refuses a request that did not come as it says.
+fn check_compressed(expected: Option<&BoolValue>, compressed: bool) -> Result<(), Status> {
+    match expected {
+        Some(expected) if expected.value != compressed => {
+            let came = if compressed { "compressed" } else { "uncompressed" };
+            Err(Status::invalid_argument(format!("the request came {came}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_wanted(flag: Option<&BoolValue>) -> bool {
+    flag.is_some_and(|flag| flag.value)
+}
+
 fn payload(kind: i32, size: i32) -> Result<Payload, Status> {
     let Ok(PayloadType::Compressable) = PayloadType::try_from(kind) else {
         return Err(Status::invalid_argument(format!("there is no payload type {kind}")));
@@ -76,15 +93,16 @@ fn respond(
     check_status(request.response_status.as_ref())?;
     // Each interval counts from the response before.
     let mut last = Instant::now();
-    for ResponseParameters { size, interval_us, fill_peer_socket_address, .. } in &request.response_parameters {
+    for ResponseParameters { size, interval_us, compressed, fill_peer_socket_address } in &request.response_parameters {
         let interval = u64::try_from(*interval_us).map_err(|_| Status::invalid_argument("a negative interval"))?;
         last += Duration::from_micros(interval);
         wait_until(last, context)?;
-        let peer = context.peer_addr().filter(|_| fill_peer_socket_address.is_some_and(|fill| fill.value));
-        replies.send(StreamingOutputCallResponse {
+        let peer = context.peer_addr().filter(|_| is_wanted(fill_peer_socket_address.as_ref()));
+        let reply = StreamingOutputCallResponse {
             payload: Some(payload(request.response_type, *size)?),
             peer_socket_address: peer.map_or_else(String::new, |address| address.to_string()),
-        })?;
+        };
+        replies.send_with(reply, SendOptions::new().compress(is_wanted(compressed.as_ref())))?;
     }
     Ok(())
 }
@@ -116,13 +134,17 @@ impl TestService for Interop {
     fn unary_call(&self, request: Request<SimpleRequest>) -> Result<Response<SimpleResponse>, Status> {
         let echoed = Echoed::of(request.metadata())?;
         let asked = request.get_ref();
-        let answered = check_status(asked.response_status.as_ref());
+        let answered = check_compressed(asked.expect_compressed.as_ref(), request.was_compressed())
+            .and_then(|()| check_status(asked.response_status.as_ref()));
         let payload = match answered.and_then(|()| payload(asked.response_type, asked.response_size)) {
             Ok(payload) => Some(payload),
             Err(status) => return Err(echoed.failed(status)),
         };
         let server_id = if asked.fill_server_id { process::id().to_string() } else { String::new() };
         let mut response = Response::new(SimpleResponse { payload, server_id, ..SimpleResponse::default() });
+        if !is_wanted(asked.response_compressed.as_ref()) {
+            response.disable_compression();
+        }
         *response.metadata_mut() = echoed.headers;
         *response.trailers_mut() = echoed.trailers;
         Ok(response)
@@ -152,8 +174,10 @@ impl TestService for Interop {
         requests: Request<Streaming<StreamingInputCallRequest>>,
     ) -> Result<Response<StreamingInputCallResponse>, Status> {
         let mut aggregated_payload_size: i32 = 0;
-        for request in requests.into_inner() {
-            let length = request?.payload.map_or(0, |payload| payload.body.len());
+        let mut requests = requests.into_inner();
+        while let Some(request) = requests.message()? {
+            check_compressed(request.expect_compressed.as_ref(), requests.was_compressed())?;
+            let length = request.payload.map_or(0, |payload| payload.body.len());
             let sum = i32::try_from(length).ok().and_then(|length| aggregated_payload_size.checked_add(length));
             aggregated_payload_size = sum.ok_or_else(|| Status::out_of_range("the sum does not fit its field"))?;
         }
