@@ -2,6 +2,7 @@
 //!
 //! The table in `tests/README.md` says which test stands for which point.
 
+mod compression;
 mod endings;
 mod messages;
 mod metadata_rules;
