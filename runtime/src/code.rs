@@ -13,6 +13,24 @@ use std::fmt;
 /// assert_eq!(Code::from_i32(5), Code::NotFound);
 /// assert_eq!(Code::NotFound.name(), "NOT_FOUND");
 /// ```
+///
+/// # Codes that Stolid makes itself
+///
+/// | Code | When |
+/// | --- | --- |
+/// | `Cancelled` | Somebody cancelled the call. On a server also: the client reset it, whatever the reason it gave, or the connection to the client was lost. On a client also: the server reset it with CANCEL. |
+/// | `Unknown` | The server ended the call without `grpc-status` or with one that is no code, or something that is not a gRPC server answered with an HTTP status that says no more. |
+/// | `DeadlineExceeded` | The deadline passed, on either side. |
+/// | `PermissionDenied` | HTTP status 403; a reset with INADEQUATE_SECURITY. |
+/// | `ResourceExhausted` | A message is over the limit, compressed or not. A server has no thread left for the handler. A reset with ENHANCE_YOUR_CALM. |
+/// | `Unimplemented` | A server knows no such method, no such message format (`application/grpc+…`) or no such compression. No message or a second one came where exactly one is due, on either side. HTTP status 404. |
+/// | `Internal` | A message cannot be decoded, is cut off, has a Compressed-Flag other than 0 and 1, or is compressed in a way that was not named or that this client does not know. A `grpc-timeout` is malformed. A handler panicked. A reset with any other reason. HTTP status 400 or 431. |
+/// | `Unavailable` | There is no connection, or it was lost on a client. The server is shutting down, or refused the call before it began with it. HTTP status 429, 502, 503 or 504. |
+/// | `Unauthenticated` | HTTP status 401. |
+///
+/// Where the gRPC specifications leave a choice, these are the choices: the wrong number of messages is UNIMPLEMENTED as in
+/// their status code list, a panic is INTERNAL, and a malformed timeout is an INTERNAL of its own call with HTTP status 200. An
+/// HTTP status counts only where there is no `grpc-status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(i32)]
 pub enum Code {

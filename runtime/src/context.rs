@@ -278,6 +278,9 @@ impl Context {
     }
 
     /// The instant by which the call must be over.
+    ///
+    /// On a server it counts from the arrival of the call's headers. A client cannot give a call more than 292 years: a
+    /// longer `grpc-timeout` is cut to that.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.state.deadline

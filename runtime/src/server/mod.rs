@@ -50,6 +50,9 @@ const EVENTS: usize = 1024;
 /// Every call has a thread of its own while its handler runs; sockets are served by a few more (`stolid-lane-N`). Dropping
 /// the server stops it at once, as `shutdown(Duration::ZERO)` does.
 ///
+/// When the system has no file descriptors left, the server pauses accepting for 100 ms at a time and goes on with the
+/// connections it has; those that wait in the meantime are accepted when there is room.
+///
 /// # Examples
 /// ```
 /// use std::time::Duration;
@@ -113,6 +116,11 @@ impl Server {
 
     /// Stops the server: closes the port, tells clients by GOAWAY, lets running calls finish for at most `timeout`, then
     /// cancels what is left (cause `Shutdown`, status UNAVAILABLE) and gives handlers a second to return.
+    ///
+    /// Each connection is told twice, as RFC 9113 section 6.8 advises: a GOAWAY that leaves out no call together with a PING,
+    /// and when that is answered one that names the last call that is served, so that calls on their way are not lost. A
+    /// connection is closed behind its last call; one without calls waits a second at most for the answer, and one that has
+    /// not yet shown that it speaks HTTP/2 is closed at once.
     ///
     /// Blocks until that is done. Called inside a handler of this server, it leaves that handler's own call alone.
     pub fn shutdown(&self, timeout: Duration) -> ShutdownReport {
@@ -260,6 +268,9 @@ impl ServerBuilder {
     }
 
     /// Most calls at a time on one connection (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 section 6.5.2); 1024 unless set.
+    ///
+    /// Clients keep further calls back until one ends. One that does not is told REFUSED_STREAM for each call over the limit,
+    /// which promises that nothing was done for it; the connection and its other calls go on.
     pub fn max_concurrent_streams(mut self, limit: u32) -> Self {
         self.limits.connection.streams = limit;
         self

@@ -72,6 +72,19 @@ fn headers_with_end_stream_are_a_request_without_messages() {
 }
 
 #[test]
+fn trailers_behind_the_messages_of_a_request_are_its_half_close() {
+    watched(|| {
+        let (_server, mut wire) = served(Handlers::new());
+        for path in METHODS {
+            let stream = wire.open_call(path, &[]);
+            wire.send_data(stream, &envelope(&note(1).encode_to_vec()), false);
+            wire.send_headers(stream, &[("x-late", "1")], true);
+            assert_eq!(wire.recv_reply(stream).code(), 0, "{path}");
+        }
+    });
+}
+
+#[test]
 fn a_response_that_ends_inside_a_message_is_internal() {
     watched(|| {
         let (client, mut wire) = scripted_server();

@@ -35,11 +35,13 @@ fn at_most_a_hundred_streams_are_opened_before_the_settings_come() {
         let mut wire = listener.accept_silently();
         wire.recv_preface();
         wire.send_settings(&[(Setting::MAX_CONCURRENT_STREAMS, 1_000)]);
-        let calls = callers.into_iter().map(|caller| caller.join().expect("the caller does not panic"));
-        let calls = Vec::from_iter(calls);
-        for _ in 0..150 {
-            wire.recv_call();
-        }
+        let calls = Vec::from_iter(callers.into_iter().map(|caller| caller.join().expect("the caller does not panic")));
+        eventually("all of them are opened", || opened(&mut wire) == 150);
+        let frames = wire.pending();
+        let is_answer = |frame: &Frame| matches!(frame, Frame::Settings { ack: true, .. });
+        let answer = frames.iter().position(is_answer).expect("the client acknowledges the settings");
+        let early = frames[..answer].iter().filter(|frame| matches!(frame, Frame::Headers { .. })).count();
+        assert!(early <= 100, "{early} streams were opened before the limit was known");
         drop(calls);
     });
 }
