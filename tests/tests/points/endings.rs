@@ -73,8 +73,9 @@ fn a_deadline_is_made_locally_while_the_trailers_are_half_read() {
 fn a_deadline_covers_a_stream_to_its_end() {
     watched(|| {
         let (client, mut wire) = scripted_server();
-        let request = Request::new(note(1)).with_timeout(Duration::from_millis(300));
+        let timeout = Duration::from_secs(2);
         let began = Instant::now();
+        let request = Request::new(note(1)).with_timeout(timeout);
         let mut replies = client.repeat(request).expect("the call opens");
         let stream = wire.recv_call().stream;
         wire.send_response_headers(stream);
@@ -93,7 +94,7 @@ fn a_deadline_covers_a_stream_to_its_end() {
         }
         let (messages, code, cause) = reading.join().expect("the reader does not panic");
         assert_eq!((messages, code, cause), (3, Code::DeadlineExceeded, Some(CancelCause::DeadlineExceeded)));
-        assert!(began.elapsed() >= Duration::from_millis(300));
+        assert!(began.elapsed() >= timeout);
         assert_eq!(wire.recv_reset(stream), Reason::CANCEL);
     });
 }
@@ -124,7 +125,7 @@ fn a_deadline_on_the_server_cancels_the_handler_and_resets_with_cancel() {
             Ok(())
         });
         let (_server, mut wire) = served(handlers);
-        let stream = wire.open_call(crate::script::RELAY, &[("grpc-timeout", "100m")]);
+        let stream = wire.open_call(crate::script::RELAY, &[("grpc-timeout", "700m")]);
         assert_eq!(
             told.recv().expect("the handler runs"),
             (Some(CancelCause::DeadlineExceeded), Code::DeadlineExceeded)
@@ -402,9 +403,10 @@ fn calls_fail_fast_while_connecting_fails_and_wait_while_it_is_tried() {
             assert_eq!(status.code(), Code::Unavailable);
             assert!(status.message().contains(&listener.addr().to_string()), "{status}");
         }
+        drop(listener);
         let began = Instant::now();
         assert_eq!(client.say(note(1)).expect_err("it has just failed").code(), Code::Unavailable);
-        assert!(began.elapsed() < Duration::from_millis(700), "it did not wait for the next attempt");
+        assert!(began.elapsed() < Duration::from_secs(5), "nobody waits for an attempt to succeed");
     });
 }
 
