@@ -11,7 +11,7 @@ use stolid_tests::process::Process;
 use stolid_tests::watchdog::watched;
 use stolid_tests::wire::{Wire, envelope};
 
-use crate::script::{GATHER, GOOD, METHODS, RELAY, SAY, assert_calls, assert_serves, served, status_after};
+use crate::script::{GATHER, GOOD, METHODS, RELAY, REPEAT, SAY, assert_calls, assert_serves, served, status_after};
 
 #[test]
 fn a_server_takes_five_zero_bytes_for_a_message_and_not_for_the_end() {
@@ -81,6 +81,27 @@ fn trailers_behind_the_messages_of_a_request_are_its_half_close() {
             wire.send_headers(stream, &[("x-late", "1")], true);
             assert_eq!(wire.recv_reply(stream).code(), 0, "{path}");
         }
+    });
+}
+
+#[test]
+fn a_request_that_ends_inside_a_message_is_internal() {
+    watched(|| {
+        let (_server, mut wire) = served(Handlers::new());
+        let body = envelope(&note_of(20).encode_to_vec());
+        for path in METHODS {
+            for cut in [1, 4, 5, 6, body.len() - 1] {
+                let stream = wire.open_call(path, &[]);
+                wire.send_data(stream, &body[..cut], true);
+                assert_eq!(wire.recv_reply(stream).code(), 13, "{path} cut at {cut}");
+                // A whole message before it changes nothing.
+                let stream = wire.open_call(path, &[]);
+                wire.send_data(stream, &[&body[..], &body[..cut]].concat(), true);
+                let code = wire.recv_reply(stream).code();
+                assert!(code == 13 || (code == 12 && (path == SAY || path == REPEAT)), "{path} cut at {cut}: {code}");
+            }
+        }
+        assert_serves(&mut wire);
     });
 }
 
@@ -214,7 +235,7 @@ fn a_length_of_4_gib_that_is_allowed_reserves_nothing_before_its_bytes_come() {
 fn no_request_message_and_a_second_one_are_unimplemented_where_one_is_due() {
     watched(|| {
         let (_server, mut wire) = served(Handlers::new());
-        for path in [SAY, crate::script::REPEAT] {
+        for path in [SAY, REPEAT] {
             for messages in [0, 2, 3] {
                 let stream = wire.open_call(path, &[]);
                 wire.send_data(stream, &envelope(&[]).repeat(messages), true);
