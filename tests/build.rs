@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// What the tests speak, by package path below `proto/`; one line for each file.
-const PROTOS: &[&str] = &["hello/v1/hello.proto", "lab/lab.proto", "testing/v1/echo.proto"];
+const PROTOS: &[&str] = &["hello/v1/hello.proto", "lab/lab.proto", "rooms/v1/rooms.proto", "testing/v1/echo.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     for proto in PROTOS {
@@ -49,12 +49,12 @@ fn compile_golden() -> Result<(), Box<dyn Error>> {
     Ok(stolid_build::compile_protos("golden/packageless.proto")?)
 }
 
-/// Generates tonic's client and server of the test service, over the same messages as ours.
+/// Generates tonic's client and server of two services, over the same messages as ours.
 fn compile_tonic() -> Result<(), Box<dyn Error>> {
     // Both generators name their file after the package.
     let out = Path::new(&env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?).join("tonic");
     fs::create_dir_all(&out)?;
-    let files = protox::compile(["testing/v1/echo.proto"], ["../proto"])?;
-    let tonic = tonic_prost_build::configure().out_dir(out);
+    let files = protox::compile(["rooms/v1/rooms.proto", "testing/v1/echo.proto"], ["../proto"])?;
+    let tonic = tonic_prost_build::configure().out_dir(out).extern_path(".rooms.v1", "crate::after::rooms");
     Ok(tonic.extern_path(".testing.v1", "::stolid_tests::echo").compile_fds(files)?)
 }

@@ -4,7 +4,8 @@
 //! call. Clients call through `&self` from any number of threads. All four kinds of RPC work on both sides, and speak
 //! to every other gRPC implementation.
 //!
-//! Code for a service comes from its `.proto` file by `stolid-build` in `build.rs`; see that crate.
+//! Code for a service comes from its `.proto` file by `stolid-build` in `build.rs`; see that crate. Those who know tonic
+//! find what to change in [`from_tonic`].
 
 mod code;
 mod compression;
@@ -27,6 +28,12 @@ pub mod client;
 pub mod codec;
 pub mod details;
 pub mod server;
+
+/// How to move a program from tonic to Stolid.
+///
+// Its code is compiled and run by the tests of the workspace, which have what it generates.
+#[cfg_attr(not(doctest), doc = include_str!("../docs/from_tonic.md"))]
+pub mod from_tonic {}
 
 pub use client::calls::{BidiStreaming, ClientStreaming};
 pub use client::channel::{Channel, ChannelBuilder, ConnectivityState};

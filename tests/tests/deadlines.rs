@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use prost::Message;
 use stolid::{CancelCause, Code, Context, Request, Response};
+use stolid_tests::echo::Note;
 use stolid_tests::gate::Gate;
 use stolid_tests::handlers::{DO, Handlers, note};
 use stolid_tests::pair::{Pair, scripted_server, serve};
@@ -14,6 +15,7 @@ use stolid_tests::watchdog::watched;
 use stolid_tests::wire::{Reason, Wire, envelope};
 
 const SAY: &str = "/testing.v1.Echo/Say";
+const REPEAT: &str = "/testing.v1.Echo/Repeat";
 const GATHER: &str = "/testing.v1.Echo/Gather";
 
 /// The duration that a `grpc-timeout` names.
@@ -90,8 +92,32 @@ fn the_server_cancels_its_handler_and_answers() {
         let mut wire = Wire::client(server.local_addr());
         let stream = wire.open_call(GATHER, &[("grpc-timeout", "100m")]);
         assert_eq!(told.recv().expect("the handler ran"), Some(CancelCause::DeadlineExceeded));
-        assert_eq!(wire.recv_reset(stream), Reason::CANCEL);
+        // A status and no cancellation: by the client's own clock there may be time left.
+        let answer = wire.recv_headers(stream);
+        assert!(answer.end_stream, "{answer:?}");
+        assert_eq!(answer.fields.get("grpc-status"), Some("4"), "{answer:?}");
+        assert_eq!(wire.recv_reset(stream), Reason::NO_ERROR);
         assert_eq!(wire.unary_call(SAY, &[]).code(), 0);
+    });
+}
+
+#[test]
+fn a_late_response_that_the_client_does_not_take_is_reset() {
+    watched(|| {
+        let server = serve(Handlers::new().repeat(|_request, replies| {
+            // More than fits into the client's window: the rest of it is still queued at the deadline.
+            replies.send(Note { body: vec![1; 100_000], ..Note::default() })?;
+            replies.context().wait_cancelled(None);
+            replies.context().check()
+        }));
+        let mut wire = Wire::client(server.local_addr());
+        wire.auto.windows = false;
+        let stream = wire.open_call(REPEAT, &[("grpc-timeout", "100m")]);
+        wire.send_data(stream, &envelope(&[]), true);
+        wire.recv_headers(stream);
+        wire.recv_data_of(stream, 65_535);
+        // Trailers behind half a message would be a broken response.
+        assert_eq!(wire.recv_reset(stream), Reason::CANCEL);
     });
 }
 
@@ -143,7 +169,7 @@ fn every_legal_timeout_is_understood() {
             wire.send_data(stream, &envelope(&[]), true);
             let reply = wire.recv_reply(stream);
             assert_eq!(reply.code(), 0, "{text}: {}", reply.message());
-            let seen = stolid_tests::echo::Note::decode(&*reply.messages[0]).expect("a note").number;
+            let seen = Note::decode(&*reply.messages[0]).expect("a note").number;
             assert!(seen <= millis && seen + 10_000 > millis, "{text} became {seen} ms");
         }
         for text in ["0n", "0H"] {

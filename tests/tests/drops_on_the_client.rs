@@ -276,3 +276,25 @@ fn calls_over_the_peers_limit_wait_and_can_be_dropped() {
         drop(third);
     });
 }
+
+#[test]
+fn a_sender_that_shall_cancel_half_closes_only_by_close() {
+    watched(|| {
+        for closes in [true, false] {
+            let (client, mut wire) = scripted_server();
+            let (requests, mut responses) = client.relay(()).expect("the call opens").split();
+            let requests = requests.cancel_on_unclosed_drop();
+            let call = wire.recv_call();
+            if closes {
+                requests.close();
+            }
+            drop(requests);
+            if closes {
+                assert!(wire.recv_data_until_half_close(call.stream).is_empty());
+            } else {
+                assert_eq!(wire.recv_reset(call.stream), Reason::CANCEL);
+                assert_eq!(responses.message().expect_err("cancelled").code(), Code::Cancelled);
+            }
+        }
+    });
+}

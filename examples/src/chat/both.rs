@@ -16,6 +16,7 @@ use super::server::running::RunningServer;
 use super::server::service::ChatService;
 use crate::model;
 use crate::program::address::ListenArguments;
+use crate::program::compression::CompressionArguments;
 use crate::program::logging::LogArguments;
 use crate::terminal::clock::SystemClock;
 use crate::terminal::theme::Theme;
@@ -44,6 +45,9 @@ pub struct Arguments {
     /// Write the server's log to this file; without it nobody sees it.
     #[arg(long, value_name = "FILE")]
     pub server_log: Option<PathBuf>,
+    /// Whether to compress.
+    #[command(flatten)]
+    pub compression: CompressionArguments,
     /// The runtime's log.
     #[command(flatten)]
     pub log: LogArguments,
@@ -67,8 +71,8 @@ fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let journal = journal(arguments.server_log.as_deref())?;
     let service = ChatService::new((&arguments.settings).into(), model, journal);
     let listen = ListenArguments { host: arguments.host, port: arguments.port };
-    let server = RunningServer::start(&listen, service)?;
-    let code = client::program::run(server.address().clone(), None)?;
+    let server = RunningServer::start(&listen, arguments.compression, service)?;
+    let code = client::program::run(server.address().clone(), arguments.compression, None)?;
     server.shutdown(SHUTDOWN_TIMEOUT);
     Ok(code)
 }

@@ -4,6 +4,7 @@
 mod boxes;
 mod cancelling;
 mod commands;
+mod compression;
 mod draining;
 mod golden;
 mod lasting;

@@ -168,7 +168,8 @@ impl ChatServer {
 
     /// The server that is starting in `program`.
     pub(crate) fn listening(mut program: Program) -> Self {
-        program.expect("Listening on: localhost:");
+        program.expect("Listening on: ");
+        program.expect(":");
         let port = program.expect("\n").trim().to_owned();
         Self { program, port }
     }

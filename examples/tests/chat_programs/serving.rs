@@ -16,6 +16,7 @@ use stolid_examples::chat::server::service::ChatService;
 pub(crate) use stolid_examples::chat::server::service::Settings;
 use stolid_examples::model::Model;
 use stolid_examples::program::address::ListenArguments;
+use stolid_examples::program::compression::CompressionArguments;
 use stolid_examples::terminal::clock::{Clock, Moment, SystemClock};
 use stolid_examples::terminal::theme::Theme;
 use stolid_examples::terminal::width_of_a_file;
@@ -70,7 +71,9 @@ impl Serving {
         let clock = TestClock::default();
         let journal = Journal::new(Box::new(log.clone()), Arc::new(clock.clone()), Theme::plain(), width_of_a_file);
         let listen = ListenArguments { host: "127.0.0.1".to_owned(), port: 0 };
-        let server = RunningServer::start(&listen, ChatService::new(settings, model, journal)).expect("a free port");
+        let compression = CompressionArguments { no_compression: false };
+        let server = RunningServer::start(&listen, compression, ChatService::new(settings, model, journal))
+            .expect("a free port");
         // The timeout is the watchdog of every call, streams included.
         let channel = Channel::builder(server.address().target()).timeout(PATIENCE).connect();
         let client = ChatServiceClient::new(channel.expect("the server listens"));

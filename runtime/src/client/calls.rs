@@ -10,7 +10,7 @@ use crate::status::Status;
 use crate::stream::inbox::End;
 use crate::stream::outbox::Finish;
 use crate::stream::sender::{SendOptions, SendTimeoutError, Sender, TrySendError};
-use crate::stream::streaming::Streaming;
+use crate::stream::streaming::{RecvTimeoutError, Streaming, TryRecvError};
 
 /// A client-streaming call: any number of requests, one response.
 ///
@@ -163,6 +163,49 @@ impl<Req, Res> BidiStreaming<Req, Res> {
     /// As [`Streaming::message`].
     pub fn message(&mut self) -> Result<Option<Res>, Status> {
         self.responses.message()
+    }
+
+    /// The sending half, for what the call itself has no method for.
+    #[must_use]
+    pub fn requests(&self) -> &Sender<Req> {
+        &self.requests
+    }
+
+    /// The receiving half, for what the call itself has no method for.
+    pub fn responses(&mut self) -> &mut Streaming<Res> {
+        &mut self.responses
+    }
+
+    /// As [`Sender::try_send`].
+    ///
+    /// # Errors
+    /// As [`Sender::try_send`].
+    pub fn try_send(&self, message: Req) -> Result<(), TrySendError<Req>> {
+        self.requests.try_send(message)
+    }
+
+    /// As [`Sender::send_timeout`].
+    ///
+    /// # Errors
+    /// As [`Sender::send_timeout`].
+    pub fn send_timeout(&self, message: Req, timeout: Duration) -> Result<(), SendTimeoutError<Req>> {
+        self.requests.send_timeout(message, timeout)
+    }
+
+    /// As [`Streaming::try_message`].
+    ///
+    /// # Errors
+    /// As [`Streaming::try_message`].
+    pub fn try_message(&mut self) -> Result<Option<Res>, TryRecvError> {
+        self.responses.try_message()
+    }
+
+    /// As [`Streaming::message_timeout`].
+    ///
+    /// # Errors
+    /// As [`Streaming::message_timeout`].
+    pub fn message_timeout(&mut self, timeout: Duration) -> Result<Option<Res>, RecvTimeoutError> {
+        self.responses.message_timeout(timeout)
     }
 
     /// Blocks until the response headers are there.

@@ -416,9 +416,13 @@ impl Stream {
             self.inbox().fail_at_once(status.clone(), &mut effects.wakes);
             {
                 let mut outbox = self.outbox();
+                let whole = outbox.len() == 0;
                 outbox.close(status.clone(), &mut effects.wakes);
-                if cause == CancelCause::DeadlineExceeded && self.own_deadline.load(Ordering::Relaxed) {
-                    // The client has no deadline that would explain a reset.
+                let late = self.side == Side::Server && cause == CancelCause::DeadlineExceeded;
+                // A client whose clock says that there is time left would take a reset for a cancellation; and with a
+                // deadline of the server's own it has nothing else that would explain one. Where messages are thrown
+                // away, one may be cut in the middle: its client does not read, or is late itself.
+                if late && (whole || self.own_deadline.load(Ordering::Relaxed)) {
                     outbox.sending = Sending::Finishing(Finish::Trailers(Some(status)));
                 } else {
                     outbox.reset = Some(Reason::CANCEL);

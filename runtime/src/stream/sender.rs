@@ -56,8 +56,8 @@ struct Handle {
     stream: Arc<Stream>,
     /// Dropping the last clone does nothing: something else ends the call.
     disarmed: AtomicBool,
-    /// Set while a thread that held a clone was panicking.
-    poisoned: AtomicBool,
+    /// The drop of the last clone cancels: a thread that held a clone was panicking, or it was asked for.
+    cancels: AtomicBool,
     /// What the drop of the last clone means on a client.
     on_drop: OnDrop,
 }
@@ -129,7 +129,7 @@ pub enum SendTimeoutError<T> {
 
 impl<T> Sender<T> {
     pub(crate) fn new(stream: Arc<Stream>, encode: EncodeFn<T>, on_drop: OnDrop) -> Self {
-        let handle = Handle { stream, disarmed: AtomicBool::new(false), poisoned: AtomicBool::new(false), on_drop };
+        let handle = Handle { stream, disarmed: AtomicBool::new(false), cancels: AtomicBool::new(false), on_drop };
         Self { handle: Arc::new(handle), encode, overflow: Overflow::default() }
     }
 
@@ -205,6 +205,29 @@ impl<T> Sender<T> {
     pub fn detach(self) -> DetachedSender<T> {
         self.stream().detach();
         DetachedSender { sender: self, finished: false }
+    }
+
+    /// Client: dropping the last clone without [`close`](Self::close) cancels the call in place of half-closing it. For
+    /// protocols in which an upload that broke off must never look complete: an early `?` drops a sender like a clean end
+    /// does.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn lines() -> impl Iterator<Item = Result<String, stolid::Status>> { std::iter::empty() }
+    /// # fn upload(client: &stolid::client::Grpc) -> Result<(), stolid::Status> {
+    /// let call = client.streaming::<String, u32>("/demo.Store/Sync", stolid::Request::new(()))?;
+    /// let (requests, responses) = call.split();
+    /// let requests = requests.cancel_on_unclosed_drop();
+    /// for line in lines() {
+    ///     requests.send(line?)?; // if this returns early, the server sees a cancelled call
+    /// }
+    /// requests.close();
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn cancel_on_unclosed_drop(self) -> Self {
+        self.handle.cancels.store(true, Ordering::Relaxed);
+        self
     }
 
     /// The same sender with another rule for a peer that does not take messages as fast as they are sent. Clones made
@@ -334,7 +357,7 @@ impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         // An early `?` looks like a clean end, a panic never does.
         if std::thread::panicking() {
-            self.handle.poisoned.store(true, Ordering::Relaxed);
+            self.handle.cancels.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -344,7 +367,7 @@ impl Drop for Handle {
         if self.stream.side == Side::Server || self.disarmed.load(Ordering::Relaxed) {
             return;
         }
-        if self.poisoned.load(Ordering::Relaxed) {
+        if self.cancels.load(Ordering::Relaxed) {
             self.stream.cancel(CancelCause::Local);
         } else if self.on_drop == OnDrop::HalfClose {
             self.stream.finish(Finish::HalfClose);

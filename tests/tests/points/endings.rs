@@ -113,7 +113,7 @@ fn a_deadline_passes_even_if_nobody_waits_for_the_call() {
 }
 
 #[test]
-fn a_deadline_on_the_server_cancels_the_handler_and_resets_with_cancel() {
+fn a_deadline_on_the_server_cancels_the_handler_and_is_answered_with_its_status() {
     watched(|| {
         let (tell, told) = mpsc::channel();
         let tell = Mutex::new(tell);
@@ -130,7 +130,11 @@ fn a_deadline_on_the_server_cancels_the_handler_and_resets_with_cancel() {
             told.recv().expect("the handler runs"),
             (Some(CancelCause::DeadlineExceeded), Code::DeadlineExceeded)
         );
-        assert_eq!(wire.recv_reset(stream), Reason::CANCEL);
+        wire.recv_headers(stream);
+        let (_, trailers) = wire.recv_data_until_trailers(stream);
+        assert_eq!(trailers.get("grpc-status"), Some("4"), "{trailers:?}");
+        // The requests have not ended; nobody wants the rest.
+        assert_eq!(wire.recv_reset(stream), Reason::NO_ERROR);
         assert_serves(&mut wire);
     });
 }

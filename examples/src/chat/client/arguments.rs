@@ -3,6 +3,7 @@
 use clap::Parser;
 
 use crate::program::address::ServerArguments;
+use crate::program::compression::CompressionArguments;
 use crate::program::logging::LogArguments;
 
 /// The terminal client of the multi-turn chat.
@@ -19,6 +20,9 @@ pub struct Arguments {
     /// Begin in the session with this id (the beginning of it will do) and not in a new one.
     #[arg(long, value_name = "ID")]
     pub session: Option<String>,
+    /// Whether to compress.
+    #[command(flatten)]
+    pub compression: CompressionArguments,
     /// The runtime's log.
     #[command(flatten)]
     pub log: LogArguments,

@@ -14,6 +14,7 @@ use super::event::Event;
 use crate::chat::proto::chat_service_client::ChatServiceClient;
 use crate::chat::proto::{ChatRequest, ChatResponse, ServerStatsRequest, ServerStatsResponse};
 use crate::program::address::Address;
+use crate::program::compression::CompressionArguments;
 
 /// How long a connection may take to be made, and the first answer on it to come.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -28,6 +29,7 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Connector {
     address: Address,
+    compression: CompressionArguments,
     events: SyncSender<Event>,
     streams: Arc<AtomicU64>,
 }
@@ -57,8 +59,8 @@ impl std::error::Error for Unreachable {}
 
 impl Connector {
     /// Connections to `address`, whose streams report to `events`.
-    pub fn new(address: Address, events: SyncSender<Event>) -> Self {
-        Self { address, events, streams: Arc::default() }
+    pub fn new(address: Address, compression: CompressionArguments, events: SyncSender<Event>) -> Self {
+        Self { address, compression, events, streams: Arc::default() }
     }
 
     /// The server.
@@ -76,10 +78,8 @@ impl Connector {
     /// # Errors
     /// Why that failed.
     pub fn connect(&self) -> Result<Connection, Unreachable> {
-        let channel = Channel::builder(self.address.target())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .connect()
-            .map_err(Unreachable::Connect)?;
+        let channel = self.compression.ask(Channel::builder(self.address.target()));
+        let channel = channel.connect_timeout(CONNECT_TIMEOUT).connect().map_err(Unreachable::Connect)?;
         let client = ChatServiceClient::new(channel);
         let server = server_stats(&client, CONNECT_TIMEOUT).map_err(Unreachable::Refused)?;
         let stream = self.open_stream(&client)?;

@@ -16,6 +16,7 @@ use super::event::{self, Event};
 use super::input::{Input, Lines, PipedInput};
 use super::screen::Screen;
 use crate::program::address::Address;
+use crate::program::compression::CompressionArguments;
 use crate::program::signals::{self, SIGINT};
 use crate::terminal::clock::SystemClock;
 use crate::terminal::theme::Theme;
@@ -25,7 +26,7 @@ use crate::terminal::width_of_standard_output;
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     arguments.log.start();
-    match run(arguments.server.into(), arguments.session) {
+    match run(arguments.server.into(), arguments.compression, arguments.session) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("chat-client: {error}");
@@ -39,7 +40,11 @@ pub fn main() -> ExitCode {
 ///
 /// # Errors
 /// When the terminal cannot be used, or the system refuses a thread.
-pub fn run(address: Address, session: Option<String>) -> Result<ExitCode, Box<dyn Error>> {
+pub fn run(
+    address: Address,
+    compression: CompressionArguments,
+    session: Option<String>,
+) -> Result<ExitCode, Box<dyn Error>> {
     let (sender, events) = mpsc::sync_channel(event::QUEUE);
     let interrupts = sender.clone();
     signals::watch(&[SIGINT], move |_| {
@@ -61,7 +66,7 @@ pub fn run(address: Address, session: Option<String>) -> Result<ExitCode, Box<dy
         editor_sees_interrupts: above_prompt.is_some(),
         screen: Screen::new(Box::new(io::stdout()), theme, width_of_standard_output, Arc::new(SystemClock))
             .with_prompt(above_prompt),
-        connector: Connector::new(address, sender.clone()),
+        connector: Connector::new(address, compression, sender.clone()),
         events,
         lines: Lines::start(input, sender)?,
         live_prompt,

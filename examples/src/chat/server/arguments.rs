@@ -6,6 +6,7 @@ use clap::{Args, Parser};
 
 use super::service::Settings;
 use crate::program::address::ListenArguments;
+use crate::program::compression::CompressionArguments;
 use crate::program::logging::LogArguments;
 use crate::terminal::durations;
 
@@ -22,6 +23,9 @@ pub struct Arguments {
     /// How to serve.
     #[command(flatten)]
     pub settings: SettingsArguments,
+    /// Whether to compress.
+    #[command(flatten)]
+    pub compression: CompressionArguments,
     /// The runtime's log.
     #[command(flatten)]
     pub log: LogArguments,

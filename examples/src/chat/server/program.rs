@@ -46,7 +46,7 @@ fn serve(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let service = ChatService::new((&arguments.settings).into(), model, journal);
     // Watched before anybody can know that the server listens.
     let stop = first_signal()?;
-    let server = RunningServer::start(&arguments.listen, service.clone())?;
+    let server = RunningServer::start(&arguments.listen, arguments.compression, service.clone())?;
     // The signals thread holds the other end for as long as the process lives.
     let _ = stop.recv();
     drop(stop);

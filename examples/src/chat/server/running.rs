@@ -9,6 +9,7 @@ use stolid::{Server, ShutdownReport};
 use super::service::ChatService;
 use crate::chat::proto::chat_service_server::ChatServiceServer;
 use crate::program::address::{Address, ListenArguments};
+use crate::program::compression::CompressionArguments;
 
 /// The server cannot listen where it was told to.
 #[derive(Debug)]
@@ -41,13 +42,18 @@ impl RunningServer {
     ///
     /// # Errors
     /// When the address cannot be listened on.
-    pub fn start(listen: &ListenArguments, service: ChatService) -> Result<Self, NotListening> {
+    pub fn start(
+        listen: &ListenArguments,
+        compression: CompressionArguments,
+        service: ChatService,
+    ) -> Result<Self, NotListening> {
         let failed = |cause: Box<dyn Error + Send + Sync>| NotListening {
             address: Address::new(&*listen.host, listen.port),
             cause,
         };
         let addresses = listen.addresses().map_err(|error| failed(error.into()))?;
-        let server = Server::builder()
+        let server = compression
+            .serve(Server::builder())
             .add_service(ChatServiceServer::new(service.clone()))
             .start(&*addresses)
             .map_err(|error| failed(error.into()))?;
