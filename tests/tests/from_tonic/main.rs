@@ -3,6 +3,7 @@
 
 pub mod after;
 mod before;
+mod differences;
 mod page;
 mod programs;
 

@@ -21,7 +21,7 @@ use crate::before::rooms::rooms_client::RoomsClient as TheirClient;
 use crate::before::rooms::rooms_server::RoomsServer as TheirServer;
 use crate::{Seen, after, before};
 
-fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("the machine has threads left")
 }
@@ -34,7 +34,7 @@ fn our_server() -> (Server, String) {
 }
 
 /// Starts tonic's server on a free port; it ends with the runtime.
-fn their_server(runtime: &Runtime, router: Router) -> String {
+pub(crate) fn their_server(runtime: &Runtime, router: Router) -> String {
     let _entered = runtime.enter();
     let incoming = TcpIncoming::bind(([127, 0, 0, 1], 0).into()).expect("a loopback port is free");
     let address = incoming.local_addr().expect("it is bound");
@@ -42,7 +42,7 @@ fn their_server(runtime: &Runtime, router: Router) -> String {
     format!("http://{address}")
 }
 
-fn asking(name: &str) -> GetRoomRequest {
+pub(crate) fn asking(name: &str) -> GetRoomRequest {
     GetRoomRequest { name: name.to_owned() }
 }
 
