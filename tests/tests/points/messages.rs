@@ -271,6 +271,27 @@ fn an_ok_without_a_message_is_unimplemented_where_one_is_due_and_never_a_default
 }
 
 #[test]
+fn a_second_response_is_unimplemented_where_one_is_due() {
+    watched(|| {
+        let (client, mut wire) = scripted_server();
+        for together in [true, false] {
+            let status = status_after(&client, &mut wire, |wire, stream| {
+                wire.send_response_headers(stream);
+                if together {
+                    wire.send_data(stream, &envelope(&[]).repeat(2), false);
+                } else {
+                    wire.send_data(stream, &envelope(&[]), false);
+                    wire.send_data(stream, &envelope(&[]), false);
+                }
+                wire.send_trailers(stream, "0");
+            });
+            assert_eq!(status.code(), Code::Unimplemented, "{status}");
+        }
+        assert_calls(&client, &mut wire);
+    });
+}
+
+#[test]
 fn a_request_that_does_not_parse_is_internal() {
     watched(|| {
         let (_server, mut wire) = served(Handlers::new());
