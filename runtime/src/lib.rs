@@ -38,7 +38,7 @@ pub mod from_tonic {}
 pub use client::calls::{BidiStreaming, ClientStreaming};
 pub use client::channel::{Channel, ChannelBuilder, ConnectivityState};
 pub use code::Code;
-pub use compression::CompressionEncoding;
+pub use compression::{CompressionEncoding, Compressor};
 pub use context::{CancelCause, CancelGuard, Context};
 pub use error::{Error, ErrorKind};
 pub use metadata::{InvalidMetadata, Metadata, MetadataEntry};

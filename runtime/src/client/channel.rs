@@ -184,7 +184,7 @@ impl Channel {
     }
 
     pub(super) fn compression(&self) -> (Accept, Option<CompressionEncoding>) {
-        (self.shared().config.accept, self.shared().config.send)
+        (self.shared().config.accept.clone(), self.shared().config.send)
     }
 
     pub(super) fn timeout(&self) -> Option<Duration> {

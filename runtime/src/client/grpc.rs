@@ -55,7 +55,7 @@ pub struct Grpc<C = ProstCodec> {
     accept: Accept,
     send: Option<CompressionEncoding>,
     /// What the calls of this client start from, made with the first one.
-    coding: OnceLock<Arc<Coding>>,
+    coding: OnceLock<Coding>,
     codec: PhantomData<fn() -> C>,
 }
 
@@ -206,8 +206,8 @@ impl<C> Grpc<C> {
         let (CallParts { metadata, timeout, parent, plain }, message) = request.into_call_parts();
         let parent = parent.context();
         let deadline = channel::deadline(timeout, &self.channel, parent.as_ref())?;
-        let coding = self.coding.get_or_init(|| Arc::new(Coding::new(self.accept, C::SUBTYPE)));
-        let mut coding = Coding::clone(coding);
+        let coding = self.coding.get_or_init(|| Coding::new(self.accept.clone(), C::SUBTYPE));
+        let mut coding = coding.clone();
         coding.send = self.send.filter(|_| !plain);
         Ok((Call { path: path.into(), deadline, metadata, parent, coding }, message))
     }
@@ -262,7 +262,14 @@ impl<C> Grpc<C> {
 
 impl<C> Clone for Grpc<C> {
     fn clone(&self) -> Self {
-        Self { channel: self.channel.clone(), coding: self.coding.clone(), codec: PhantomData, ..*self }
+        Self {
+            channel: self.channel.clone(),
+            limits: self.limits,
+            accept: self.accept.clone(),
+            send: self.send,
+            coding: self.coding.clone(),
+            codec: PhantomData,
+        }
     }
 }
 

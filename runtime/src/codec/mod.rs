@@ -26,6 +26,9 @@ pub(crate) const PREFIX_LEN: usize = 5;
 /// times faster on a slice than on a buffer that may grow; clearing costs next to nothing below this size.
 const ENCODED_IN_PLACE: usize = 32 * 1024;
 
+/// Envelopes shorter than this are not worth a compressor: gzip's frame alone takes 18 bytes.
+const COMPRESSED_FROM: usize = 48;
+
 /// Appends the envelope of `message`, not compressed, to `out`.
 ///
 /// # Errors
@@ -67,7 +70,8 @@ pub(crate) fn encode<T>(
 ) -> Result<(), Status> {
     let start = out.len();
     encode(message, limit, out)?;
-    let Some(encoding) = compression else { return Ok(()) };
+    // What is this short only grows.
+    let Some(encoding) = compression.filter(|_| out.len() - start >= COMPRESSED_FROM) else { return Ok(()) };
     let mut envelope = BytesMut::from(&[1, 0, 0, 0, 0][..]);
     if let Err(error) = compression::compress(encoding, &out[start + PREFIX_LEN..], &mut envelope) {
         out.truncate(start);

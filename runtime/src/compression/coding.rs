@@ -10,7 +10,6 @@ use super::CompressionEncoding;
 
 /// Room that is made for what comes out of a decompressor at a time, bytes. A few bytes may announce gigabytes: nothing
 /// is reserved for what has not come.
-#[cfg(any(feature = "gzip", feature = "deflate", feature = "zstd"))]
 const STEP: usize = 16 * 1024;
 
 /// A frame's window may be 8 MiB, as RFC 8878 §3.1.1.1.2 recommends; the window is memory that a few bytes ask for.
@@ -19,10 +18,6 @@ const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// Why a message was not decompressed.
 #[derive(Debug)]
-#[cfg_attr(
-    not(any(feature = "gzip", feature = "deflate", feature = "zstd")),
-    expect(dead_code, reason = "without an encoding nothing is decompressed")
-)]
 pub(crate) enum NotDecompressed {
     /// More than the limit came out.
     TooLarge { limit: usize },
@@ -51,8 +46,6 @@ impl StdError for NotDecompressed {}
 /// # Errors
 /// When the compressor has no memory.
 pub(crate) fn compress(encoding: CompressionEncoding, message: &[u8], out: &mut BytesMut) -> io::Result<()> {
-    #[cfg(not(any(feature = "gzip", feature = "deflate", feature = "zstd")))]
-    let _ = (message, out);
     match encoding {
         #[cfg(feature = "gzip")]
         CompressionEncoding::Gzip => {
@@ -69,6 +62,9 @@ pub(crate) fn compress(encoding: CompressionEncoding, message: &[u8], out: &mut 
             let mut reader = zstd::stream::read::Encoder::new(message, zstd::DEFAULT_COMPRESSION_LEVEL)?;
             append(&mut reader, usize::MAX, out).map(drop)
         }
+        CompressionEncoding::Custom(compressor) => {
+            append(&mut (compressor.compress)(Box::new(message))?, usize::MAX, out).map(drop)
+        }
     }
 }
 
@@ -81,8 +77,6 @@ pub(crate) fn decompress(
     message: impl Buf,
     limit: usize,
 ) -> Result<Bytes, NotDecompressed> {
-    #[cfg(not(any(feature = "gzip", feature = "deflate", feature = "zstd")))]
-    let _ = (message, limit);
     match encoding {
         #[cfg(feature = "gzip")]
         CompressionEncoding::Gzip => {
@@ -103,6 +97,10 @@ pub(crate) fn decompress(
             reader.window_log_max(ZSTD_WINDOW_LOG).map_err(NotDecompressed::Corrupt)?;
             all_of(&mut reader, limit)
         }
+        CompressionEncoding::Custom(compressor) => {
+            let reader = (compressor.decompress)(Box::new(message.reader()));
+            all_of(&mut reader.map_err(NotDecompressed::Corrupt)?, limit)
+        }
     }
 }
 
@@ -115,7 +113,6 @@ fn nothing_behind(rest: usize) -> Result<(), NotDecompressed> {
     Err(NotDecompressed::Corrupt(error))
 }
 
-#[cfg(any(feature = "gzip", feature = "deflate", feature = "zstd"))]
 fn all_of(reader: &mut impl io::Read, limit: usize) -> Result<Bytes, NotDecompressed> {
     let mut all = BytesMut::new();
     match append(reader, limit, &mut all) {
@@ -126,7 +123,6 @@ fn all_of(reader: &mut impl io::Read, limit: usize) -> Result<Bytes, NotDecompre
 }
 
 /// Appends what the reader gives; false when that is more than `limit` bytes.
-#[cfg(any(feature = "gzip", feature = "deflate", feature = "zstd"))]
 fn append(reader: &mut impl io::Read, limit: usize, out: &mut BytesMut) -> io::Result<bool> {
     let start = out.len();
     loop {

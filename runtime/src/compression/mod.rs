@@ -1,14 +1,17 @@
 //! Compression of messages (gRPC over HTTP/2, "Compression"): which encodings there are, and which are used.
 
 mod coding;
+mod custom;
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::HeaderValue;
 
 pub(crate) use self::coding::{NotDecompressed, compress, decompress};
+pub use self::custom::Compressor;
 
-/// How a message may be compressed. Each variant exists with the crate's feature of the same name.
+/// How a message may be compressed. All but `Custom` exist with the crate's feature of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CompressionEncoding {
@@ -21,6 +24,8 @@ pub enum CompressionEncoding {
     /// `zstd`: RFC 8878. Fast, and rarely there in other implementations.
     #[cfg(feature = "zstd")]
     Zstd,
+    /// One of your own. It is accepted only where it is named by `accept_compressed`.
+    Custom(&'static Compressor),
 }
 
 impl CompressionEncoding {
@@ -44,6 +49,7 @@ impl CompressionEncoding {
             Self::Deflate => "deflate",
             #[cfg(feature = "zstd")]
             Self::Zstd => "zstd",
+            Self::Custom(compressor) => compressor.name(),
         }
     }
 
@@ -51,9 +57,9 @@ impl CompressionEncoding {
         HeaderValue::from_static(self.as_str())
     }
 
-    /// The encoding of this name; names are case-insensitive content-codings (RFC 9110 §8.4.1).
-    pub(crate) fn from_name(name: &[u8]) -> Option<Self> {
-        Self::ALL.iter().copied().find(|encoding| name.eq_ignore_ascii_case(encoding.as_str().as_bytes()))
+    /// Whether it has this name; names are case-insensitive content-codings (RFC 9110 §8.4.1).
+    fn is_named(self, name: &[u8]) -> bool {
+        name.eq_ignore_ascii_case(self.as_str().as_bytes())
     }
 }
 
@@ -64,51 +70,47 @@ impl fmt::Display for CompressionEncoding {
 }
 
 /// Which encodings are accepted in what is received.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Accept {
     /// Whatever was compiled in.
     #[default]
     All,
-    /// These alone: one bit each, in the order of `CompressionEncoding::ALL`.
-    Only(u8),
+    /// These alone.
+    Only(Vec<CompressionEncoding>),
 }
 
 impl Accept {
     /// Narrows `All` to one encoding, or adds one.
     pub(crate) fn and(self, encoding: CompressionEncoding) -> Self {
-        let before = match self {
-            Self::All => 0,
-            Self::Only(bits) => bits,
+        let mut named = match self {
+            Self::All => Vec::new(),
+            Self::Only(named) => named,
         };
-        Self::Only(before | bit(encoding))
+        if !named.contains(&encoding) {
+            named.push(encoding);
+        }
+        Self::Only(named)
     }
 
-    pub(crate) fn contains(self, encoding: CompressionEncoding) -> bool {
+    fn accepted(&self) -> &[CompressionEncoding] {
         match self {
-            Self::All => true,
-            Self::Only(bits) => bits & bit(encoding) != 0,
+            Self::All => CompressionEncoding::ALL,
+            Self::Only(named) => named,
         }
+    }
+
+    /// The accepted encoding of this name.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<CompressionEncoding> {
+        self.accepted().iter().copied().find(|encoding| encoding.is_named(name))
     }
 
     /// The value of `grpc-accept-encoding`; `None` when nothing but `identity` is accepted.
-    pub(crate) fn header_value(self) -> Option<HeaderValue> {
-        /// By the bits of what is accepted. Only encodings that were compiled in have a bit.
-        const NAMES: [&str; 3] = ["gzip", "deflate", "zstd"];
-
-        let accepted = NAMES.into_iter().filter(|name| {
-            CompressionEncoding::from_name(name.as_bytes()).is_some_and(|encoding| self.contains(encoding))
-        });
-        let mut list = String::from("identity");
-        for name in accepted {
-            list.push(',');
-            list.push_str(name);
-        }
-        (list.len() > "identity".len()).then(|| HeaderValue::try_from(list).ok()).flatten()
+    pub(crate) fn header_value(&self) -> Option<HeaderValue> {
+        let accepted = self.accepted();
+        let names = std::iter::once("identity").chain(accepted.iter().map(|encoding| encoding.as_str()));
+        let list = names.collect::<Vec<_>>().join(",");
+        (!accepted.is_empty()).then(|| HeaderValue::try_from(list).ok()).flatten()
     }
-}
-
-fn bit(encoding: CompressionEncoding) -> u8 {
-    CompressionEncoding::ALL.iter().position(|other| *other == encoding).map_or(0, |at| 1 << at)
 }
 
 /// What to compress with, in order of preference. Empty: nothing is compressed.
@@ -127,39 +129,49 @@ impl Preference {
 
     /// The first one that is in the peer's `grpc-accept-encoding`. Nothing is ever compressed for a peer that has not
     /// listed the encoding.
-    pub(crate) fn first_of<'a>(
-        &self,
-        mut accepted: impl Iterator<Item = &'a HeaderValue>,
-    ) -> Option<CompressionEncoding> {
-        if self.is_empty() {
-            return None;
-        }
-        let mut listed = Accept::Only(0);
-        for value in &mut accepted {
-            for name in value.as_bytes().split(|&byte| byte == b',') {
-                if let Some(encoding) = CompressionEncoding::from_name(name.trim_ascii()) {
-                    listed = listed.and(encoding);
-                }
-            }
-        }
-        self.0.iter().copied().find(|encoding| listed.contains(*encoding))
+    pub(crate) fn first_of(&self, accepted: &[HeaderValue]) -> Option<CompressionEncoding> {
+        let listed = |encoding: CompressionEncoding| {
+            let names = accepted.iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+            names.map(<[u8]>::trim_ascii).any(|name| encoding.is_named(name))
+        };
+        self.0.iter().copied().find(|encoding| listed(*encoding))
     }
 }
 
 /// How the bytes of one call's messages are made and read.
 #[derive(Debug, Clone)]
 pub(crate) struct Coding {
-    pub(crate) accept: Accept,
-    /// `accept` as the value of `grpc-accept-encoding`.
-    pub(crate) accept_list: Option<HeaderValue>,
+    fixed: Arc<Fixed>,
     pub(crate) send: Option<CompressionEncoding>,
-    /// The content-type of everything this side sends.
-    pub(crate) content_type: HeaderValue,
+}
+
+/// The part of it that many calls share.
+#[derive(Debug)]
+struct Fixed {
+    accept: Accept,
+    /// `accept` as the value of `grpc-accept-encoding`.
+    accept_list: Option<HeaderValue>,
+    content_type: HeaderValue,
 }
 
 impl Coding {
     pub(crate) fn new(accept: Accept, subtype: &str) -> Self {
-        Self { accept, accept_list: accept.header_value(), send: None, content_type: content_type(subtype) }
+        let fixed = Fixed { accept_list: accept.header_value(), accept, content_type: content_type(subtype) };
+        Self { fixed: Arc::new(fixed), send: None }
+    }
+
+    pub(crate) fn accept(&self) -> &Accept {
+        &self.fixed.accept
+    }
+
+    /// What is accepted, as the value of `grpc-accept-encoding`; `None` when that is nothing.
+    pub(crate) fn accept_list(&self) -> Option<HeaderValue> {
+        self.fixed.accept_list.clone()
+    }
+
+    /// The content-type of everything this side sends.
+    pub(crate) fn content_type(&self) -> HeaderValue {
+        self.fixed.content_type.clone()
     }
 }
 
@@ -183,9 +195,11 @@ mod tests {
         let listed = |accept: Accept| accept.header_value().map(|value| value.to_str().unwrap().to_owned());
         assert_eq!(listed(Accept::All).as_deref(), Some("identity,gzip,deflate,zstd"));
         assert_eq!(listed(Accept::All.and(Zstd)).as_deref(), Some("identity,zstd"));
-        assert_eq!(listed(Accept::All.and(Zstd).and(Gzip)).as_deref(), Some("identity,gzip,zstd"));
-        assert_eq!(listed(Accept::Only(0)), None);
-        assert!(Accept::All.and(Gzip).contains(Gzip) && !Accept::All.and(Gzip).contains(Deflate));
+        assert_eq!(listed(Accept::All.and(Zstd).and(Gzip)).as_deref(), Some("identity,zstd,gzip"));
+        assert_eq!(listed(Accept::Only(Vec::new())), None);
+        assert_eq!(Accept::All.and(Gzip).find(b"GZip"), Some(Gzip));
+        assert_eq!(Accept::All.and(Gzip).find(b"deflate"), None);
+        assert_eq!(Accept::All.find(b"deflate"), Some(Deflate));
     }
 
     #[test]
@@ -193,7 +207,7 @@ mod tests {
         let mut preference = Preference::default();
         let values =
             |texts: &[&'static str]| texts.iter().map(|text| HeaderValue::from_static(text)).collect::<Vec<_>>();
-        assert_eq!(preference.first_of(values(&["gzip"]).iter()), None);
+        assert_eq!(preference.first_of(&values(&["gzip"])), None);
         preference.add(Zstd);
         preference.add(Gzip);
         for (accepted, chosen) in [
@@ -203,7 +217,7 @@ mod tests {
             (&["gzipped, xgzip", ""], None),
             (&[], None),
         ] {
-            assert_eq!(preference.first_of(values(accepted).iter()), chosen, "{accepted:?}");
+            assert_eq!(preference.first_of(&values(accepted)), chosen, "{accepted:?}");
         }
     }
 

@@ -141,12 +141,12 @@ pub(crate) fn build(
         headers.insert(GRPC_TIMEOUT.clone(), timeout::encode(timeout));
     }
     headers.insert(TE, HeaderValue::from_static("trailers"));
-    headers.insert(CONTENT_TYPE, coding.content_type.clone());
+    headers.insert(CONTENT_TYPE, coding.content_type());
     if let Some(encoding) = coding.send {
         headers.insert(GRPC_ENCODING.clone(), encoding.header_value());
     }
-    if let Some(list) = &coding.accept_list {
-        headers.insert(GRPC_ACCEPT_ENCODING.clone(), list.clone());
+    if let Some(list) = coding.accept_list() {
+        headers.insert(GRPC_ACCEPT_ENCODING.clone(), list);
     }
     headers.insert(USER_AGENT, user_agent.clone());
     // `extend` replaces what is there; a user-agent among the metadata, as one that was received and is passed on, must
@@ -315,7 +315,7 @@ mod tests {
             &MethodName::Static("/pkg.Svc/Method"),
             timeout,
             &user_agent(Some("app/2")),
-            &Coding::new(Accept::Only(0), "proto"),
+            &Coding::new(Accept::Only(Vec::new()), "proto"),
             metadata,
         )
         .unwrap()
@@ -390,7 +390,7 @@ mod tests {
             &MethodName::Static("no path\n"),
             None,
             &user_agent(None),
-            &Coding::new(Accept::Only(0), "proto"),
+            &Coding::new(Accept::Only(Vec::new()), "proto"),
             Metadata::new(),
         )
         .unwrap_err();

@@ -39,12 +39,12 @@ pub(crate) struct NotGrpc {
 pub(crate) fn build(metadata: Metadata, coding: &Coding) -> Response<()> {
     let custom = metadata.into_headers();
     let mut headers = HeaderMap::with_capacity(3 + custom.keys_len());
-    headers.insert(CONTENT_TYPE, coding.content_type.clone());
+    headers.insert(CONTENT_TYPE, coding.content_type());
     if let Some(encoding) = coding.send {
         headers.insert(GRPC_ENCODING.clone(), encoding.header_value());
     }
-    if let Some(list) = &coding.accept_list {
-        headers.insert(GRPC_ACCEPT_ENCODING.clone(), list.clone());
+    if let Some(list) = coding.accept_list() {
+        headers.insert(GRPC_ACCEPT_ENCODING.clone(), list);
     }
     if !custom.is_empty() {
         headers.extend(custom);
@@ -57,9 +57,9 @@ pub(crate) fn build(metadata: Metadata, coding: &Coding) -> Response<()> {
 /// The answer to a call that fails before its first message and headers: status, and nothing else, in one frame.
 pub(crate) fn trailers_only(status: &Status, metadata: &Metadata, coding: &Coding) -> Response<()> {
     let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, coding.content_type.clone());
+    headers.insert(CONTENT_TYPE, coding.content_type());
     // The answer to a call in an unsupported compression has to list the supported ones, and it does no harm elsewhere.
-    let list = coding.accept_list.clone().unwrap_or(HeaderValue::from_static("identity"));
+    let list = coding.accept_list().unwrap_or(HeaderValue::from_static("identity"));
     headers.insert(GRPC_ACCEPT_ENCODING.clone(), list);
     headers.extend(trailers::build_error(status, metadata));
     let mut response = Response::new(());
@@ -138,7 +138,7 @@ mod tests {
     use crate::compression::Accept;
 
     fn plain() -> Coding {
-        Coding::new(Accept::Only(0), "proto")
+        Coding::new(Accept::Only(Vec::new()), "proto")
     }
 
     fn parts(status: u16, fields: &[(&str, &str)]) -> response::Parts {

@@ -48,7 +48,7 @@ impl ServiceOptions {
         Self {
             receive: self.receive.or(server.receive),
             send: self.send.or(server.send),
-            accept: if self.accept == Accept::All { server.accept } else { self.accept },
+            accept: if self.accept == Accept::All { &server.accept } else { &self.accept }.clone(),
             preference: if self.preference.is_empty() { &server.preference } else { &self.preference }.clone(),
         }
     }
@@ -57,7 +57,7 @@ impl ServiceOptions {
         let unset = MessageLimits::default();
         let limits =
             MessageLimits { receive: self.receive.unwrap_or(unset.receive), send: self.send.unwrap_or(unset.send) };
-        Rules { limits, coding: Coding::new(self.accept, subtype), preference: self.preference.clone() }
+        Rules { limits, coding: Coding::new(self.accept.clone(), subtype), preference: self.preference.clone() }
     }
 }
 
@@ -74,7 +74,7 @@ impl Rules {
     /// How messages are coded for a client that accepts these encodings.
     pub(super) fn coding_for(&self, accepted: &[HeaderValue]) -> Coding {
         let mut coding = self.coding.clone();
-        coding.send = self.preference.first_of(accepted.iter());
+        coding.send = self.preference.first_of(accepted);
         coding
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::inbox::{End, Taken};
 use super::{Side, Stream, after};
 use crate::codec::{Batch, Body, DecodeFn, NotDecoded, Received};
-use crate::compression::{self, CompressionEncoding};
+use crate::compression;
 use crate::context::{CancelCause, Context};
 use crate::metadata::Metadata;
 use crate::protocol::mapping;
@@ -328,8 +328,7 @@ impl<T> Reader<T> {
         let stream = &self.stream;
         let encoding = {
             let inbox = stream.inbox();
-            let named = inbox.encoding().and_then(|name| CompressionEncoding::from_name(name.as_bytes()));
-            let accepted = named.filter(|encoding| stream.coding.accept.contains(*encoding));
+            let accepted = inbox.encoding().and_then(|name| stream.coding.accept().find(name.as_bytes()));
             accepted.ok_or_else(|| mapping::compressed(inbox.encoding(), stream.side))?
         };
         let bytes =
