@@ -61,7 +61,7 @@ impl Core {
             waiting: VecDeque::new(),
             held_back: VecDeque::new(),
             keys: Vec::new(),
-            window: settings::CONNECTION_WINDOW,
+            window: bounds.connection_window,
             announced: false,
             since: Instant::now(),
             draining: None,
@@ -278,11 +278,12 @@ impl Core {
             Role::Server(_) if crowded => settings::CONNECTION_WINDOW_CROWDED,
             Role::Server(_) => settings::CONNECTION_WINDOW_MAX,
         };
-        let target = settings::CONNECTION_WINDOW.saturating_add(held).min(most);
+        let base = self.bounds.connection_window;
+        let target = base.saturating_add(held).min(most.max(base));
         // Small changes are not worth a WINDOW_UPDATE frame, except back to rest.
-        let step = settings::CONNECTION_WINDOW / 8;
+        let step = base / 8;
         if target.abs_diff(self.window) >= step || (held == 0 && target != self.window) {
-            if target == most && self.window != target {
+            if target >= most && self.window != target && held > 0 {
                 tracing::warn!(held, "slow readers hold so much that their connection backs up");
             }
             self.protocol.set_window(target);

@@ -82,6 +82,10 @@ pub(crate) struct Bounds {
     pub(crate) handshake_timeout: Duration,
     /// Server: resets a second, averaged over ten.
     pub(crate) resets: u32,
+    /// What it may send on one stream before that is read, bytes.
+    pub(crate) stream_window: u32,
+    /// What it may send on all streams, beyond what slow readers hold, bytes.
+    pub(crate) connection_window: u32,
 }
 
 impl Default for Bounds {
@@ -91,16 +95,28 @@ impl Default for Bounds {
             header_list: HEADER_LIST,
             handshake_timeout: HANDSHAKE_TIMEOUT,
             resets: RESET_RATE,
+            stream_window: STREAM_WINDOW,
+            connection_window: CONNECTION_WINDOW,
         }
     }
+}
+
+/// A window as HTTP/2 allows it (RFC 9113 section 6.9.1). Without any room nothing could ever be received.
+pub(crate) fn window(bytes: u32) -> u32 {
+    bytes.clamp(1, (1 << 31) - 1)
+}
+
+/// A connection's window as HTTP/2 allows it: SETTINGS cannot make it smaller than it begins.
+pub(crate) fn connection_window(bytes: u32) -> u32 {
+    window(bytes).max(65_535)
 }
 
 pub(crate) fn server(bounds: Bounds) -> h2::server::Builder {
     let max_streams = bounds.streams;
     let mut builder = h2::server::Builder::new();
     builder
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_window_size(bounds.stream_window)
+        .initial_connection_window_size(bounds.connection_window)
         .max_concurrent_streams(max_streams)
         .max_header_list_size(bounds.header_list)
         .max_send_buffer_size(SEND_BUFFER)
@@ -115,8 +131,8 @@ pub(crate) fn server(bounds: Bounds) -> h2::server::Builder {
 pub(crate) fn client(bounds: Bounds) -> h2::client::Builder {
     let mut builder = h2::client::Builder::new();
     builder
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_window_size(bounds.stream_window)
+        .initial_connection_window_size(bounds.connection_window)
         .initial_max_send_streams(FIRST_STREAMS)
         .enable_push(false)
         .max_header_list_size(bounds.header_list)
