@@ -309,7 +309,7 @@ fn single_messages_responses_and_requests_can_be_left_uncompressed() {
                 stolid_tests::handlers::count(requests)
             });
         let pair = Pair::start_with(handlers, |builder| builder.send_compressed(CompressionEncoding::Gzip));
-        let client = pair.client.clone().send_compressed(CompressionEncoding::Gzip);
+        let client = pair.client.send_compressed(CompressionEncoding::Gzip);
         let large = note_of(5_000);
 
         let mut request = Request::new(Note { text: "plain".to_owned(), ..large.clone() });

@@ -51,12 +51,28 @@ struct Call {
 /// `C` is the codec of every message; [`with_codec`](Self::with_codec) changes it.
 pub struct Grpc<C = ProstCodec> {
     channel: Channel,
+    /// Shared by clones, and a pointer only: clients are kept in users' types.
+    settings: Arc<Settings>,
+    codec: PhantomData<fn() -> C>,
+}
+
+/// How the calls of a client are made.
+struct Settings {
     limits: MessageLimits,
     accept: Accept,
     send: Option<CompressionEncoding>,
-    /// What the calls of this client start from, made with the first one.
+    /// What the calls start from, made with the first one.
     coding: OnceLock<Coding>,
-    codec: PhantomData<fn() -> C>,
+}
+
+impl Settings {
+    /// The same with a change, before there is anything made from it.
+    fn changed(&self, change: impl FnOnce(&mut Self)) -> Arc<Self> {
+        let mut settings =
+            Self { limits: self.limits, accept: self.accept.clone(), send: self.send, coding: OnceLock::new() };
+        change(&mut settings);
+        Arc::new(settings)
+    }
 }
 
 impl Grpc {
@@ -71,48 +87,47 @@ impl<C> Grpc<C> {
     /// As [`new`](Grpc::new), for another codec.
     #[must_use]
     pub fn with(channel: Channel) -> Self {
-        let limits = channel.limits();
         let (accept, send) = channel.compression();
-        Self { channel, limits, accept, send, coding: OnceLock::new(), codec: PhantomData }
+        let settings = Settings { limits: channel.limits(), accept, send, coding: OnceLock::new() };
+        Self { channel, settings: Arc::new(settings), codec: PhantomData }
     }
 
     /// The same client for messages in another format.
     #[must_use]
     pub fn with_codec<D>(self) -> Grpc<D> {
-        let Self { channel, limits, accept, send, .. } = self;
-        Grpc { channel, limits, accept, send, coding: OnceLock::new(), codec: PhantomData }
+        let settings = self.settings.changed(|_| {});
+        Grpc { channel: self.channel, settings, codec: PhantomData }
     }
 
     /// Compresses requests with `encoding`, wherever that makes them shorter; the channel's setting unless set. A client
     /// cannot know in advance what a server accepts: one that does not fails the call with UNIMPLEMENTED.
     #[must_use]
-    pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-        self.send = Some(encoding);
-        self.coding = OnceLock::new();
-        self
+    pub fn send_compressed(self, encoding: CompressionEncoding) -> Self {
+        self.changed(|settings| settings.send = Some(encoding))
     }
 
     /// Accepts responses compressed with `encoding`. Until the first use of this everything that was compiled in is
     /// accepted, from then on only what was named.
     #[must_use]
-    pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-        self.accept = self.accept.and(encoding);
-        self.coding = OnceLock::new();
-        self
+    pub fn accept_compressed(self, encoding: CompressionEncoding) -> Self {
+        self.changed(|settings| settings.accept = std::mem::take(&mut settings.accept).and(encoding))
     }
 
     /// Largest response message, bytes; the channel's limit unless set.
     #[must_use]
-    pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-        self.limits.receive = limit;
-        self
+    pub fn max_decoding_message_size(self, limit: usize) -> Self {
+        self.changed(|settings| settings.limits.receive = limit)
     }
 
     /// Largest request message, bytes; the channel's limit unless set.
     #[must_use]
-    pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-        self.limits.send = limit;
-        self
+    pub fn max_encoding_message_size(self, limit: usize) -> Self {
+        self.changed(|settings| settings.limits.send = limit)
+    }
+
+    fn changed(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let settings = self.settings.changed(change);
+        Self { settings, ..self }
     }
 
     /// One request, one response. Blocks until the call is over.
@@ -206,9 +221,10 @@ impl<C> Grpc<C> {
         let (CallParts { metadata, timeout, parent, plain }, message) = request.into_call_parts();
         let parent = parent.context();
         let deadline = channel::deadline(timeout, &self.channel, parent.as_ref())?;
-        let coding = self.coding.get_or_init(|| Coding::new(self.accept.clone(), C::SUBTYPE));
+        let settings = &self.settings;
+        let coding = settings.coding.get_or_init(|| Coding::new(settings.accept.clone(), C::SUBTYPE));
         let mut coding = coding.clone();
-        coding.send = self.send.filter(|_| !plain);
+        coding.send = settings.send.filter(|_| !plain);
         Ok((Call { path: path.into(), deadline, metadata, parent, coding }, message))
     }
 
@@ -219,7 +235,7 @@ impl<C> Grpc<C> {
     {
         self.open(call, |stream| {
             with_scratch(|scratch| {
-                codec::encode(C::encode_envelope, message, self.limits.send, call.coding.send, scratch)?;
+                codec::encode(C::encode_envelope, message, self.settings.limits.send, call.coding.send, scratch)?;
                 let mut outbox = stream.outbox();
                 outbox.append(scratch);
                 if matches!(outbox.sending, Sending::Open) {
@@ -252,7 +268,7 @@ impl<C> Grpc<C> {
         let channel = &self.channel;
         let (scheme, authority, agent) = (channel.scheme(), channel.authority(), channel.user_agent());
         let request = request_head::build(scheme, authority, path, left, agent, coding, metadata.clone())?;
-        let stream = Stream::new(connection, Side::Client, state, self.limits, coding.clone());
+        let stream = Stream::new(connection, Side::Client, state, self.settings.limits, coding.clone());
         if let Some(parent) = parent {
             parent.state.adopt(&stream);
         }
@@ -262,14 +278,7 @@ impl<C> Grpc<C> {
 
 impl<C> Clone for Grpc<C> {
     fn clone(&self) -> Self {
-        Self {
-            channel: self.channel.clone(),
-            limits: self.limits,
-            accept: self.accept.clone(),
-            send: self.send,
-            coding: self.coding.clone(),
-            codec: PhantomData,
-        }
+        Self { channel: self.channel.clone(), settings: Arc::clone(&self.settings), codec: PhantomData }
     }
 }
 
