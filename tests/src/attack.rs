@@ -256,9 +256,9 @@ fn warm_up(addr: SocketAddr) {
     }
 }
 
-/// A client that has nothing to do with the attack.
+/// A client that has nothing to do with the attack, and calls its server all the time.
 #[derive(Debug)]
-struct Bystander {
+pub struct Bystander {
     stop: mpsc::Sender<()>,
     news: mpsc::Receiver<Result<Duration, Status>>,
     thread: JoinHandle<()>,
@@ -267,7 +267,12 @@ struct Bystander {
 }
 
 impl Bystander {
-    fn start(addr: SocketAddr) -> Self {
+    /// Begins to call the server at `addr`.
+    ///
+    /// # Panics
+    /// When nobody answers there.
+    #[must_use]
+    pub fn start(addr: SocketAddr) -> Self {
         let client = client_of(addr);
         let (stop, stopped) = mpsc::channel::<()>();
         let (tell, news) = mpsc::channel();
@@ -304,8 +309,12 @@ impl Bystander {
         self.calls
     }
 
+    /// Stops it; gives the number of its calls and how long the slowest took.
+    ///
+    /// # Panics
+    /// When one of them failed.
     #[track_caller]
-    fn finish(mut self) -> (u64, Duration) {
+    pub fn finish(mut self) -> (u64, Duration) {
         // It may be gone because a call has failed, which the look at its news tells.
         let _gone = self.stop.send(());
         eventually_within(2 * BYSTANDER_DEADLINE, "the bystander ends", || self.thread.is_finished());
@@ -483,10 +492,18 @@ impl Attacker {
         let _gone = self.socket.shutdown(Shutdown::Write);
     }
 
-    /// Ends the connection with a TCP reset.
-    pub fn reset(self) {
-        // Closing with unread bytes in the kernel's buffer makes one; so does asking for it, which std cannot.
-        drop(self);
+    /// Waits until unread bytes of the peer are here, if it has reason to say something: with them there, dropping the
+    /// attacker ends the connection with a TCP reset and not with a FIN.
+    ///
+    /// # Panics
+    /// When the peer says nothing within 10 s.
+    #[track_caller]
+    pub fn until_said_something(&self, has_reason: bool) {
+        if has_reason {
+            self.socket.set_read_timeout(Some(Duration::from_secs(10))).expect("the timeout is not zero");
+            // Closed already is as good.
+            let _said = self.socket.peek(&mut [0]);
+        }
     }
 }
 

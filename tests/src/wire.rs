@@ -33,6 +33,7 @@ pub use self::header_block::encode as header_block;
 pub use self::recv::Headers;
 pub use self::send::PREFACE;
 use self::window::SendWindows;
+use crate::attack::Attacker;
 
 /// How long a `recv_*` waits unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -179,6 +180,16 @@ impl Wire {
         self.flush();
         let ended = self.socket.shutdown(std::net::Shutdown::Write);
         ended.expect("the connection is open");
+    }
+
+    /// Goes on as an attacker: what was read so far is forgotten.
+    ///
+    /// # Panics
+    /// When the socket is gone.
+    #[track_caller]
+    #[must_use]
+    pub fn into_attacker(self) -> Attacker {
+        Attacker::over(self.socket)
     }
 
     fn note(&mut self, line: String) {

@@ -41,15 +41,7 @@ impl Core {
             self.give_up(connection, "the peer did not complete a header block in time", effects);
             return;
         }
-        // A client resets what its own program cancels, at whatever rate.
-        if matches!(connection.role, Role::Server(_))
-            && self.closing.is_none()
-            && let Some(excess) = connection.socket.excess(self.bounds.resets, now)
-        {
-            tracing::warn!(peer = ?connection.ends.peer, "{excess}; the connection is closed");
-            self.closing = Some(now);
-            self.protocol.shut(Reason::ENHANCE_YOUR_CALM);
-            self.carry(connection, effects);
+        if self.closing.is_none() && self.expel(connection, now, effects) {
             return;
         }
         if connection.socket.stuck_since().is_some_and(|since| now.duration_since(since) >= settings::WRITE_STUCK) {
@@ -69,6 +61,20 @@ impl Core {
         if self.closing.is_some_and(|since| now.duration_since(since) >= settings::LINGER) {
             self.give_up(connection, "the connection was closed", effects);
         }
+    }
+
+    /// Ends the connection of a peer that does too much of something.
+    fn expel(&mut self, connection: &Arc<Connection>, now: Instant, effects: &mut Effects) -> bool {
+        let resets = matches!(connection.role, Role::Server(_)).then_some(self.bounds.resets);
+        let Some(excess) = connection.socket.excess(resets, now) else { return false };
+        tracing::warn!(peer = ?connection.ends.peer, "{excess}; the connection is closed");
+        if self.protocol.shut(Reason::ENHANCE_YOUR_CALM) {
+            self.closing = Some(now);
+            self.carry(connection, effects);
+        } else {
+            self.give_up(connection, &excess.to_string(), effects);
+        }
+        true
     }
 
     /// The peer has not shown that it speaks HTTP/2.

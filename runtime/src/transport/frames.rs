@@ -223,12 +223,14 @@ impl Traffic {
         self.period.taken_on += 1;
     }
 
-    /// What there is too much of, with at most `resets` a second. Asked once for each drive.
-    pub(crate) fn excess(&mut self, resets: u32, now: Instant) -> Option<Excess> {
+    /// What there is too much of, with at most `resets` a second: `None` on a client, whose own program resets what it
+    /// likes. Asked once for each drive.
+    pub(crate) fn excess(&mut self, resets: Option<u32>, now: Instant) -> Option<Excess> {
         let period = &self.period;
         let cheap_allowed = period.of_calls.saturating_mul(Self::CHEAP_FOR_A_CALL);
-        let resets_allowed = resets.saturating_mul(Self::PERIOD.as_secs() as u32);
-        let excess = if period.resets_sent.saturating_sub(period.taken_on) > Self::REFUSALS {
+        let is_server = resets.is_some();
+        let resets_allowed = resets.unwrap_or(u32::MAX).saturating_mul(Self::PERIOD.as_secs() as u32);
+        let excess = if is_server && period.resets_sent.saturating_sub(period.taken_on) > Self::REFUSALS {
             Some(Excess::Refusals)
         } else if period.resets_sent.saturating_add(period.resets_received) > resets_allowed {
             Some(Excess::Resets)
@@ -292,12 +294,13 @@ mod tests {
         for _ in 0..Traffic::REFUSALS {
             traffic.wrote(&frame(RST_STREAM, 4));
         }
-        assert_eq!(traffic.excess(u32::MAX, now), None);
+        assert_eq!(traffic.excess(Some(u32::MAX), now), None);
         traffic.wrote(&frame(RST_STREAM, 4));
-        assert_eq!(traffic.excess(u32::MAX, now), Some(Excess::Refusals));
+        assert_eq!(traffic.excess(Some(u32::MAX), now), Some(Excess::Refusals));
+        assert_eq!(traffic.excess(None, now), None, "a client may");
         // The period that is over is judged a last time, then forgotten.
-        assert_eq!(traffic.excess(u32::MAX, now + Traffic::PERIOD), Some(Excess::Refusals));
-        assert_eq!(traffic.excess(u32::MAX, now + Traffic::PERIOD), None);
+        assert_eq!(traffic.excess(Some(u32::MAX), now + Traffic::PERIOD), Some(Excess::Refusals));
+        assert_eq!(traffic.excess(Some(u32::MAX), now + Traffic::PERIOD), None);
     }
 
     #[test]
@@ -310,9 +313,9 @@ mod tests {
             traffic.took_on();
             traffic.wrote(&frame(RST_STREAM, 4));
         }
-        assert_eq!(traffic.excess(100, now), None);
+        assert_eq!(traffic.excess(Some(100), now), None);
         traffic.read(&frame(RST_STREAM, 4));
-        assert_eq!(traffic.excess(100, now), Some(Excess::Resets));
+        assert_eq!(traffic.excess(Some(100), now), Some(Excess::Resets));
     }
 
     #[test]
@@ -322,9 +325,9 @@ mod tests {
         for _ in 0..=Traffic::CHEAP {
             traffic.read(&frame(PING, 8));
         }
-        assert_eq!(traffic.excess(u32::MAX, now), Some(Excess::CheapFrames));
+        assert_eq!(traffic.excess(Some(u32::MAX), now), Some(Excess::CheapFrames));
         traffic.wrote(&frame(DATA, 100));
-        assert_eq!(traffic.excess(u32::MAX, now), None);
+        assert_eq!(traffic.excess(Some(u32::MAX), now), None);
     }
 
     #[test]

@@ -175,7 +175,7 @@ impl Socket {
     }
 
     /// What the peer does so often that only an attack explains it.
-    pub(crate) fn excess(&self, resets: u32, now: Instant) -> Option<Excess> {
+    pub(crate) fn excess(&self, resets: Option<u32>, now: Instant) -> Option<Excess> {
         self.state().traffic.excess(resets, now)
     }
 
