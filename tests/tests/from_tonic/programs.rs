@@ -93,10 +93,12 @@ fn both_servers_start_and_stop_as_shown() {
 }
 
 #[test]
-fn the_build_script_says_what_it_misses() {
-    // There is no such file here; that the script compiles and runs is the point.
-    let error = after::build_script::main().expect_err("the file is missing").to_string();
-    assert!(error.contains("proto/rooms.proto"), "{error}");
+fn the_build_scripts_say_what_they_miss() {
+    // There is no such file here; that the scripts compile and run is the point.
+    for script in [after::build_script::main, after::build_script::with_messages] {
+        let error = script().expect_err("the file is missing").to_string();
+        assert!(error.contains("proto/rooms.proto"), "{error}");
+    }
 }
 
 #[test]

@@ -7,3 +7,11 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         .compile_protos(&["proto/rooms.proto"], &["proto"])?;
     Ok(())
 }
+
+/// Options of messages.
+pub(crate) fn with_messages() -> Result<(), Box<dyn std::error::Error>> {
+    let mut config = stolid_build::Config::new();
+    config.type_attribute("Room", "#[derive(Eq, Hash)]").bytes(["Chunk.data"]);
+    stolid_build::configure().compile_protos_with_config(config, &["proto/rooms.proto"], &["proto"])?;
+    Ok(())
+}
