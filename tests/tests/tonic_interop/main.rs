@@ -19,6 +19,18 @@ mod echo {
     include!(concat!(env!("OUT_DIR"), "/tonic/testing.v1.rs"));
 }
 
+/// tonic's clients and servers of the interoperability cases; the messages are ours.
+#[expect(
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    unreachable_pub,
+    unused_qualifications,
+    reason = "tonic's generator writes it"
+)]
+mod testing {
+    include!(concat!(env!("OUT_DIR"), "/tonic/grpc.testing.rs"));
+}
+
 /// A runtime for tonic, with threads of its own.
 fn runtime() -> Runtime {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();

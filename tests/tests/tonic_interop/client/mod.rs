@@ -3,6 +3,7 @@
 mod calls;
 mod endings;
 mod failures;
+mod interop;
 mod rich_errors;
 
 use std::net::SocketAddr;

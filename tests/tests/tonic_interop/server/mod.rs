@@ -3,8 +3,10 @@
 mod calls;
 mod endings;
 mod failures;
+mod interop;
 mod rich_errors;
 mod service;
+mod test_service;
 
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::pair;
