@@ -1,10 +1,12 @@
 //! Attacks by clients that are slow, silent or hold on: they cost what they hold, nobody else notices, and it is all
 //! given back.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use prost::Message;
 use stolid_tests::attack::{Attacker, HANG, MIB, Pushed, Victim};
+use stolid_tests::child::Child;
 use stolid_tests::echo::Note;
 use stolid_tests::handlers::note_of;
 use stolid_tests::process::eventually;
@@ -174,6 +176,26 @@ fn a_connection_that_has_shown_itself_may_be_idle_for_longer_than_the_handshake_
 }
 
 #[test]
+fn clients_that_connect_as_fast_as_they_can_do_not_keep_the_server_from_those_it_has() {
+    const CONNECTIONS: usize = 250;
+    watched(|| {
+        let mut victim = Victim::start(SERVER);
+        let addr = victim.addr();
+        let before = victim.bystander_calls();
+        let attackers = Vec::from_iter(
+            (0..4).map(|_| thread::spawn(move || (0..CONNECTIONS).for_each(|_| drop(Attacker::dial(addr))))),
+        );
+        for attacker in attackers {
+            attacker.join().expect("the server listens");
+        }
+        let meanwhile = victim.bystander_calls() - before;
+        assert!(meanwhile > 0, "{meanwhile} calls of the bystander meanwhile");
+        victim.bystander_goes_on(20);
+        victim.assert_recovers("connections that come and go x 1000", 48 * MIB);
+    });
+}
+
+#[test]
 fn four_hundred_held_streams_cost_a_thread_each_and_are_given_back() {
     watched(|| {
         let mut victim = Victim::start(SERVER);
@@ -188,6 +210,56 @@ fn four_hundred_held_streams_cost_a_thread_each_and_are_given_back() {
         victim.bystander_goes_on(20);
         drop(wires);
         victim.assert_recovers("held streams x 400", 48 * MIB);
+    });
+}
+
+/// A client whose windows are open and which reads nothing: it is the kernel that takes no more.
+fn unread_download(victim: &Victim) -> Attacker {
+    let mut attacker = Attacker::dial(victim.addr());
+    attacker.push(PREFACE);
+    attacker.push(&frame(kind::SETTINGS, 0, 0, &[0, 4, 0x7f, 0xff, 0xff, 0xff]));
+    attacker.push(&frame(kind::WINDOW_UPDATE, 0, 0, &0x7fff_0000_u32.to_be_bytes()));
+    attacker.push(&frame(kind::HEADERS, flag::END_HEADERS, 1, &header_block(&request_fields(REPEAT))));
+    attacker.push(&frame(kind::DATA, flag::END_STREAM, 1, &endless()));
+    attacker
+}
+
+#[test]
+fn a_client_that_takes_no_bytes_is_cut_after_the_write_timeout() {
+    watched(|| {
+        let mut victim = Victim::start_with(SERVER, &["write=500"]);
+        let rest = victim.at_rest();
+        let attackers = Vec::from_iter((0..5).map(|_| unread_download(&victim)));
+        eventually("the handlers run", || victim.look().threads >= rest.threads + 4);
+        // The bystander, idle between its calls, is not concerned.
+        eventually("the server has cut them while the clients hold on", || victim.look().files <= rest.files);
+        victim.bystander_goes_on(20);
+        victim.assert_recovers("downloads that nobody takes x 5", 16 * MIB);
+        drop(attackers);
+    });
+}
+
+#[test]
+fn a_server_under_attack_shuts_down_in_time() {
+    watched(|| {
+        let (mut server, addr) = Child::server(SERVER);
+        let mut held = Wire::client(addr);
+        held.open_call(RELAY, &[HANG]);
+        held.sync();
+        let silent = Vec::from_iter((0..50).map(|_| Attacker::dial(addr)));
+        let mut half = Attacker::open(addr);
+        half.push(&frame(kind::HEADERS, 0, 1, &header_block(&request_fields(RELAY))));
+        let mut wire = Wire::client_with(addr, &[(Setting::INITIAL_WINDOW_SIZE, 0)]);
+        let stream = wire.open_call(REPEAT, &[]);
+        wire.send_data(stream, &endless(), true);
+        wire.sync();
+        let began = Instant::now();
+        server.shut_down(Duration::from_millis(500));
+        let report = server.expect_line("shut down ");
+        let took = began.elapsed();
+        // Its own time, a second for handlers and connections that were cut, and some for a busy machine.
+        assert!(took < Duration::from_secs(4), "{report} after {took:?}");
+        drop((held, silent, half, wire));
     });
 }
 

@@ -44,7 +44,7 @@ impl Core {
         if self.closing.is_none() && self.expel(connection, now, effects) {
             return;
         }
-        if connection.socket.stuck_since().is_some_and(|since| now.duration_since(since) >= settings::WRITE_STUCK) {
+        if connection.socket.stuck_since().is_some_and(|since| now.duration_since(since) >= self.bounds.write_timeout) {
             tracing::info!(peer = ?connection.ends.peer, "the peer takes no bytes; the connection is closed");
             self.give_up(connection, "the peer takes no bytes", effects);
             return;
@@ -205,7 +205,7 @@ impl Core {
         let handshake =
             (self.protocol.is_open() && self.silent(connection)).then(|| self.since + self.bounds.handshake_timeout);
         let block = connection.socket.block_since().map(|since| since + self.bounds.handshake_timeout);
-        let stuck = connection.socket.stuck_since().map(|since| since + settings::WRITE_STUCK);
+        let stuck = connection.socket.stuck_since().map(|since| since + self.bounds.write_timeout);
         let drained = self.draining.filter(|_| self.closing.is_none() && self.table.is_empty());
         let drained = drained.map(|since| since + settings::DRAIN_PING);
         let closing = self.closing.map(|since| since + settings::LINGER);

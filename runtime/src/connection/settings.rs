@@ -80,6 +80,8 @@ pub(crate) struct Bounds {
     pub(crate) header_list: u32,
     /// Until the peer's preface is complete, and for each header block it has begun.
     pub(crate) handshake_timeout: Duration,
+    /// Without any progress while bytes wait to be written.
+    pub(crate) write_timeout: Duration,
     /// Server: resets a second, averaged over ten.
     pub(crate) resets: u32,
     /// What it may send on one stream before that is read, bytes.
@@ -94,6 +96,7 @@ impl Default for Bounds {
             streams: MAX_STREAMS,
             header_list: HEADER_LIST,
             handshake_timeout: HANDSHAKE_TIMEOUT,
+            write_timeout: WRITE_STUCK,
             resets: RESET_RATE,
             stream_window: STREAM_WINDOW,
             connection_window: CONNECTION_WINDOW,

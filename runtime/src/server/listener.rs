@@ -18,6 +18,9 @@ use crate::lane::{FIRST_FOREIGN, Lane};
 /// How long accepting pauses when the system refuses: file descriptors are given back by others only.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Connections accepted in one turn. Clients that connect as fast as they can must not keep the lane from those it has.
+const ACCEPTED_AT_ONCE: usize = 64;
+
 /// Tries to find one free port for all addresses of a host.
 const PORT_TRIES: usize = 16;
 
@@ -106,17 +109,23 @@ impl Listeners {
 
     /// How long the lane may sleep before accepting is tried again.
     pub(super) fn pause_left(&self) -> Option<Duration> {
-        self.paused.map(|until| until.saturating_duration_since(Instant::now()))
+        if let Some(until) = self.paused {
+            return Some(until.saturating_duration_since(Instant::now()));
+        }
+        self.ready.contains(&true).then_some(Duration::ZERO)
     }
 
-    /// Accepts what is waiting.
+    /// Accepts what is waiting, some at a time.
     pub(super) fn accept(&mut self, server: &Arc<Shared>) {
         if self.paused.is_some_and(|until| until > Instant::now()) {
             return;
         }
         self.paused = None;
         for index in 0..self.sockets.len() {
-            while self.ready[index] {
+            for _ in 0..ACCEPTED_AT_ONCE {
+                if !self.ready[index] {
+                    break;
+                }
                 match self.sockets[index].accept() {
                     Ok((stream, peer)) => admit(server, stream, peer),
                     Err(error) => self.failed(index, &error),

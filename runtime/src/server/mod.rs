@@ -307,6 +307,14 @@ impl ServerBuilder {
         self
     }
 
+    /// How long a client may take none of the bytes that wait for it; 30 seconds unless set. After that its connection is closed
+    /// and its calls are cancelled. A client that reads its socket but opens no window for a stream takes what there is to
+    /// take: only its calls' deadlines, or [`timeout`](Self::timeout), bound those.
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connection.write_timeout = timeout;
+        self
+    }
+
     /// Most calls of one client that may be reset in a second, by itself or because it broke a rule, averaged over ten seconds;
     /// 10 000 unless set. A client beyond it is sent GOAWAY with ENHANCE_YOUR_CALM: it starts calls to have them thrown away
     /// (CVE-2023-44487 and its kin).

@@ -1,7 +1,7 @@
 //! A peer for the tests, in a process of its own.
 //!
-//! `test-peer serve [NAME=NUMBER]...` runs the test service, with these settings: `handshake` (the handshake timeout in
-//! milliseconds), `header-list` (bytes), `resets` (most in a second),
+//! `test-peer serve [NAME=NUMBER]...` runs the test service, with these settings: `handshake` and
+//! `write` (timeouts in milliseconds), `header-list` (bytes), `resets` (most in a second),
 //! `streams` (most on a connection),
 //! `workers` (most handler threads), `connections` (most of them).
 //! `test-peer call ADDRESS METHOD` makes one call and stays in it. Both end when their standard input does, so that none outlives its test.
@@ -45,6 +45,7 @@ fn serve(settings: &[&str]) -> Result<(), Box<dyn Error>> {
 fn set(builder: ServerBuilder, (name, number): (&str, u32)) -> ServerBuilder {
     match name {
         "handshake" => builder.handshake_timeout(Duration::from_millis(number.into())),
+        "write" => builder.write_timeout(Duration::from_millis(number.into())),
         "header-list" => builder.max_header_list_size(number),
         "resets" => builder.max_reset_rate(number),
         "streams" => builder.max_concurrent_streams(number),
