@@ -1,5 +1,7 @@
 //! Compiles the test services.
 
+mod options;
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -14,6 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     stolid_build::configure().client_trait(true).compile_protos(&["../proto/rooms/v1/rooms.proto"], &["../proto"])?;
     compile_interop()?;
     compile_golden()?;
+    options::compile()?;
     compile_tonic()
 }
 

@@ -77,15 +77,23 @@ fn write_constructors(options: &Options, code: &mut Code<'_>) {
 
 /// The functions that give the client back with one option changed: name, parameter and documentation.
 const SETTINGS: [(&str, &str, &[&str]); 4] = [
-    ("max_decoding_message_size", "limit: usize", &["The largest message that is taken from the server, in bytes."]),
-    ("max_encoding_message_size", "limit: usize", &["The largest message that is sent to the server, in bytes."]),
+    (
+        "max_decoding_message_size",
+        "limit: usize",
+        &["The largest message that is taken from the server, in bytes; the channel's limit unless set."],
+    ),
+    (
+        "max_encoding_message_size",
+        "limit: usize",
+        &["The largest message that is sent to the server, in bytes; the channel's limit unless set."],
+    ),
     (
         "accept_compressed",
         "encoding: ::stolid::CompressionEncoding",
         &[
             "Takes responses compressed as `encoding`; more calls add more encodings.",
             "",
-            "Without any call, all that are compiled in are taken.",
+            "Without any, what the channel takes.",
         ],
     ),
     (

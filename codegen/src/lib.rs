@@ -45,17 +45,23 @@
 //! `ChatServer::new(my_chat)` is what `Server::builder().add_service(..)` takes. Messages are [prost](https://docs.rs/prost)'s,
 //! and the comments of the `.proto` file become documentation.
 //!
-//! - A method with the name of a function that the client has anyway (`new`, `connect`, `clone`, `into`, `try_into`,
-//!   `into_request`, `max_decoding_message_size`, `max_encoding_message_size`) has a trailing underscore on the client:
-//!   `new_`. The trait keeps the name.
+//! - Both modules have the names that go over the wire as constants: `SERVICE_NAME` (`"chat.v1.Chat"`), `METHODS` (all
+//!   paths), and in `paths` one for each method, as `paths::GET_ROOM` (`"/chat.v1.Chat/GetRoom"`).
+//! - `ChatServer` and `ChatClient` have `max_decoding_message_size`, `max_encoding_message_size`, `accept_compressed` and
+//!   `send_compressed`, for this service or client alone.
+//! - A method with the name of a function that the client has anyway (these four, `new`, `connect`, `clone`, `into`,
+//!   `try_into`, `into_request`) has a trailing underscore on the client: `new_`. The server's trait keeps the name.
 //! - A method that is a keyword is escaped as prost does it: `r#type`, but `self_`, `super_`, `crate_`, `extern_`.
+//! - What has `deprecated = true` in the `.proto` file is `#[deprecated]`.
 //! - `google.protobuf.Empty` is `()`, and `google.protobuf.Timestamp` is `prost_types::Timestamp`.
 //! - The code is in one file for each package: `OUT_DIR/chat.v1.rs`, and `OUT_DIR/_.rs` without a package. All `.proto`
 //!   files of a package belong into one call.
 //! - Lints that are stricter than the compiler's defaults are off inside the modules of services. Those of messages are
 //!   prost's; around them, `#![allow(..)]` in the module with `include_proto!` does it.
 //!
-//! # More than one file
+//! # Options
+//!
+//! [`configure`] has them all, with tonic's names where the meaning is tonic's:
 //!
 //! ```no_run
 //! # fn main() -> Result<(), stolid_build::Error> {
@@ -67,7 +73,34 @@
 //! # }
 //! ```
 //!
-//! Options for messages belong to prost and go into a [`Config`]:
+//! | What is generated | |
+//! | --- | --- |
+//! | [`build_client`](Builder::build_client), [`build_server`](Builder::build_server) | one half alone |
+//! | [`client_feature`](Builder::client_feature), [`server_feature`](Builder::server_feature) | a half that a feature of the crate switches on |
+//! | [`client_trait`](Builder::client_trait) | the trait `ChatApi` with the client's calls, for tests without a server |
+//! | [`generate_default_stubs`](Builder::generate_default_stubs) | what is not implemented answers `UNIMPLEMENTED` |
+//! | [`use_arc_self`](Builder::use_arc_self) | handlers take `self: Arc<Self>` |
+//! | [`codec_path`](Builder::codec_path) | another format than protobuf |
+//! | [`emit_package`](Builder::emit_package) | paths without the package |
+//! | [`disable_comments`](Builder::disable_comments) | services without their comments |
+//! | [`server_mod_attribute`](Builder::server_mod_attribute), [`client_mod_attribute`](Builder::client_mod_attribute), [`server_attribute`](Builder::server_attribute), [`client_attribute`](Builder::client_attribute), [`trait_attribute`](Builder::trait_attribute), [`client_trait_attribute`](Builder::client_trait_attribute) | attributes above modules, structs and traits |
+//! | [`extern_path`](Builder::extern_path) | types from elsewhere, of any kind: paths, `()`, `u32` |
+//! | [`compile_well_known_types`](Builder::compile_well_known_types) | `google.protobuf` as generated code |
+//! | [`proto_path`](Builder::proto_path) | where services look for their messages |
+//!
+//! | From where, where to | |
+//! | --- | --- |
+//! | [`out_dir`](Builder::out_dir), [`include_file`](Builder::include_file) | the directory, and one file that includes all |
+//! | [`file_descriptor_set_path`](Builder::file_descriptor_set_path) | descriptors, written to a file |
+//! | [`skip_protoc_run`](Builder::skip_protoc_run) | the same, read from that file in place of compiling |
+//! | `protoc_arg`, with the feature `protoc` | arguments for `protoc` |
+//! | [`emit_rerun_if_changed`](Builder::emit_rerun_if_changed) | what cargo is told |
+//! | [`compile_protos`](Builder::compile_protos), [`compile_fds`](Builder::compile_fds) | from files, from descriptors |
+//! | [`compile_protos_with_config`](Builder::compile_protos_with_config), [`compile_fds_with_config`](Builder::compile_fds_with_config) | the same, with messages as prost's [`Config`] wants them |
+//! | [`service_generator`](Builder::service_generator) | services alone, in a run of prost-build |
+//!
+//! Options for messages belong to prost (`type_attribute`, `field_attribute`, `message_attribute`, `enum_attribute`,
+//! `bytes`, `btree_map`, `boxed`, `skip_debug` and all others) and go into a [`Config`]:
 //!
 //! ```no_run
 //! # fn main() -> Result<(), stolid_build::Error> {
@@ -77,6 +110,11 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Errors
+//!
+//! What is wrong with the `.proto` files is told with file, line and column, also where the fault is that Rust cannot
+//! have two names which protobuf can. Nothing is written then.
 //!
 //! # Features
 //!

@@ -118,21 +118,29 @@ fn write_struct(service: &Service, options: &Options, code: &mut Code<'_>) {
 
 /// The functions that give the service back with one option changed: name, parameter and documentation.
 const SETTINGS: [(&str, &str, &[&str]); 4] = [
-    ("max_decoding_message_size", "limit: usize", &["The largest message that is taken from a client, in bytes."]),
-    ("max_encoding_message_size", "limit: usize", &["The largest message that is sent to a client, in bytes."]),
+    (
+        "max_decoding_message_size",
+        "limit: usize",
+        &["The largest message that is taken from a client, in bytes; the server's limit unless set."],
+    ),
+    (
+        "max_encoding_message_size",
+        "limit: usize",
+        &["The largest message that is sent to a client, in bytes; the server's limit unless set."],
+    ),
     (
         "accept_compressed",
         "encoding: ::stolid::CompressionEncoding",
         &[
             "Takes requests compressed as `encoding`; more calls add more encodings.",
             "",
-            "Without any call, all that are compiled in are taken.",
+            "Without any, what the server takes.",
         ],
     ),
     (
         "send_compressed",
         "encoding: ::stolid::CompressionEncoding",
-        &["Compresses responses as `encoding` for clients that accept it."],
+        &["Compresses responses as `encoding` for clients that accept it; as the server does unless set."],
     ),
 ];
 

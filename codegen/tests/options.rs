@@ -111,6 +111,66 @@ fn the_descriptor_set_has_all_files() {
     assert_eq!(FileDescriptorSet::decode(&*fs::read(&path).unwrap()).unwrap(), set);
 }
 
+#[test]
+fn descriptors_are_read_in_place_of_files() {
+    let directory = TempDir::new().unwrap();
+    let (set, out) = (directory.path().join("chat.bin"), directory.path().join("out"));
+    fs::create_dir(&out).unwrap();
+    let read = |protos: &[&str]| {
+        let builder = configure().out_dir(&out).file_descriptor_set_path(&set).skip_protoc_run();
+        // No file is there, in whatever directory it is said to be.
+        builder.compile_protos(protos, &["proto"]).map_err(|error| error.to_string())
+    };
+    let path = set.display();
+
+    assert!(read(&["chat.proto"]).unwrap_err().starts_with(&format!("cannot read '{path}': ")));
+    fs::write(&set, [0xff; 9]).unwrap();
+    let error = read(&["chat.proto"]).unwrap_err();
+    assert!(error.starts_with(&format!("'{path}' has no descriptors in protobuf's encoding: ")), "{error}");
+    fs::write(&set, descriptors(CHAT).encode_to_vec()).unwrap();
+    assert_eq!(
+        read(&["proto/rooms.proto", "proto/gone.proto"]).unwrap_err(),
+        format!("proto/gone.proto: not in the descriptors of '{path}'")
+    );
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
+    read(&["proto/rooms.proto", "chat.proto"]).unwrap();
+    assert!(text(&out, "chat.v1.rs").contains("pub struct ChatClient"));
+
+    let error = configure().out_dir(&out).skip_protoc_run().compile_protos(&["chat.proto"], &["proto"]).unwrap_err();
+    assert_eq!(error.to_string(), "skip_protoc_run needs file_descriptor_set_path, where the descriptors are");
+}
+
+/// A `protoc` that notes its arguments and gives the descriptors that there are.
+#[cfg(all(unix, feature = "protoc"))]
+#[test]
+fn arguments_go_to_protoc() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    fs::write(path("set.bin"), descriptors(CHAT).encode_to_vec()).unwrap();
+    fs::write(path("chat.proto"), CHAT).unwrap();
+    let script = format!(
+        "#!/bin/sh\ncd {}\necho \"$*\" > arguments\n\
+         while test $# -gt 0; do if test $1 = -o; then cp set.bin \"$2\"; fi; shift; done\n",
+        directory.path().display()
+    );
+    fs::write(path("protoc"), script).unwrap();
+    fs::set_permissions(path("protoc"), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut config = Config::new();
+    config.protoc_executable(path("protoc"));
+    configure()
+        .protoc_arg("--experimental_allow_proto3_optional")
+        .protoc_arg("--experimental_editions")
+        .out_dir(directory.path())
+        .compile_protos_with_config(config, &[path("chat.proto")], &[directory.path()])
+        .unwrap();
+
+    let arguments = text(directory.path(), "arguments");
+    assert!(arguments.contains(" --experimental_allow_proto3_optional --experimental_editions "), "{arguments}");
+    assert!(text(directory.path(), "chat.v1.rs").contains("pub struct ChatClient"));
+}
+
 #[cfg(not(feature = "protoc"))]
 #[test]
 fn the_descriptor_set_keeps_options_of_others() {

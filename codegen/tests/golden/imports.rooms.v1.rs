@@ -74,7 +74,7 @@ pub mod rooms_server {
             }
         }
 
-        /// The largest message that is taken from a client, in bytes.
+        /// The largest message that is taken from a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -83,7 +83,7 @@ pub mod rooms_server {
             }
         }
 
-        /// The largest message that is sent to a client, in bytes.
+        /// The largest message that is sent to a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -94,7 +94,7 @@ pub mod rooms_server {
 
         /// Takes requests compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the server takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -103,7 +103,7 @@ pub mod rooms_server {
             }
         }
 
-        /// Compresses responses as `encoding` for clients that accept it.
+        /// Compresses responses as `encoding` for clients that accept it; as the server does unless set.
         #[must_use]
         pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -197,7 +197,7 @@ pub mod rooms_client {
             }
         }
 
-        /// The largest message that is taken from the server, in bytes.
+        /// The largest message that is taken from the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -205,7 +205,7 @@ pub mod rooms_client {
             }
         }
 
-        /// The largest message that is sent to the server, in bytes.
+        /// The largest message that is sent to the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -215,7 +215,7 @@ pub mod rooms_client {
 
         /// Takes responses compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the channel takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {

@@ -114,7 +114,7 @@ pub mod inference_service_management_administration_server {
             }
         }
 
-        /// The largest message that is taken from a client, in bytes.
+        /// The largest message that is taken from a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -123,7 +123,7 @@ pub mod inference_service_management_administration_server {
             }
         }
 
-        /// The largest message that is sent to a client, in bytes.
+        /// The largest message that is sent to a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -134,7 +134,7 @@ pub mod inference_service_management_administration_server {
 
         /// Takes requests compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the server takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -143,7 +143,7 @@ pub mod inference_service_management_administration_server {
             }
         }
 
-        /// Compresses responses as `encoding` for clients that accept it.
+        /// Compresses responses as `encoding` for clients that accept it; as the server does unless set.
         #[must_use]
         pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -266,7 +266,7 @@ pub mod inference_service_management_administration_client {
             }
         }
 
-        /// The largest message that is taken from the server, in bytes.
+        /// The largest message that is taken from the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -274,7 +274,7 @@ pub mod inference_service_management_administration_client {
             }
         }
 
-        /// The largest message that is sent to the server, in bytes.
+        /// The largest message that is sent to the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -284,7 +284,7 @@ pub mod inference_service_management_administration_client {
 
         /// Takes responses compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the channel takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {

@@ -65,7 +65,7 @@ pub mod t_server {
             }
         }
 
-        /// The largest message that is taken from a client, in bytes.
+        /// The largest message that is taken from a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -74,7 +74,7 @@ pub mod t_server {
             }
         }
 
-        /// The largest message that is sent to a client, in bytes.
+        /// The largest message that is sent to a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -85,7 +85,7 @@ pub mod t_server {
 
         /// Takes requests compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the server takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -94,7 +94,7 @@ pub mod t_server {
             }
         }
 
-        /// Compresses responses as `encoding` for clients that accept it.
+        /// Compresses responses as `encoding` for clients that accept it; as the server does unless set.
         #[must_use]
         pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -182,7 +182,7 @@ pub mod t_client {
             }
         }
 
-        /// The largest message that is taken from the server, in bytes.
+        /// The largest message that is taken from the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -190,7 +190,7 @@ pub mod t_client {
             }
         }
 
-        /// The largest message that is sent to the server, in bytes.
+        /// The largest message that is sent to the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -200,7 +200,7 @@ pub mod t_client {
 
         /// Takes responses compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the channel takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -287,7 +287,7 @@ pub mod s_server {
             }
         }
 
-        /// The largest message that is taken from a client, in bytes.
+        /// The largest message that is taken from a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -296,7 +296,7 @@ pub mod s_server {
             }
         }
 
-        /// The largest message that is sent to a client, in bytes.
+        /// The largest message that is sent to a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -307,7 +307,7 @@ pub mod s_server {
 
         /// Takes requests compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the server takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -316,7 +316,7 @@ pub mod s_server {
             }
         }
 
-        /// Compresses responses as `encoding` for clients that accept it.
+        /// Compresses responses as `encoding` for clients that accept it; as the server does unless set.
         #[must_use]
         pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -404,7 +404,7 @@ pub mod s_client {
             }
         }
 
-        /// The largest message that is taken from the server, in bytes.
+        /// The largest message that is taken from the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -412,7 +412,7 @@ pub mod s_client {
             }
         }
 
-        /// The largest message that is sent to the server, in bytes.
+        /// The largest message that is sent to the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -422,7 +422,7 @@ pub mod s_client {
 
         /// Takes responses compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the channel takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -509,7 +509,7 @@ pub mod send_server {
             }
         }
 
-        /// The largest message that is taken from a client, in bytes.
+        /// The largest message that is taken from a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -518,7 +518,7 @@ pub mod send_server {
             }
         }
 
-        /// The largest message that is sent to a client, in bytes.
+        /// The largest message that is sent to a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -529,7 +529,7 @@ pub mod send_server {
 
         /// Takes requests compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the server takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -538,7 +538,7 @@ pub mod send_server {
             }
         }
 
-        /// Compresses responses as `encoding` for clients that accept it.
+        /// Compresses responses as `encoding` for clients that accept it; as the server does unless set.
         #[must_use]
         pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -626,7 +626,7 @@ pub mod send_client {
             }
         }
 
-        /// The largest message that is taken from the server, in bytes.
+        /// The largest message that is taken from the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -634,7 +634,7 @@ pub mod send_client {
             }
         }
 
-        /// The largest message that is sent to the server, in bytes.
+        /// The largest message that is sent to the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -644,7 +644,7 @@ pub mod send_client {
 
         /// Takes responses compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the channel takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -731,7 +731,7 @@ pub mod clone_server {
             }
         }
 
-        /// The largest message that is taken from a client, in bytes.
+        /// The largest message that is taken from a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -740,7 +740,7 @@ pub mod clone_server {
             }
         }
 
-        /// The largest message that is sent to a client, in bytes.
+        /// The largest message that is sent to a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -751,7 +751,7 @@ pub mod clone_server {
 
         /// Takes requests compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the server takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -760,7 +760,7 @@ pub mod clone_server {
             }
         }
 
-        /// Compresses responses as `encoding` for clients that accept it.
+        /// Compresses responses as `encoding` for clients that accept it; as the server does unless set.
         #[must_use]
         pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -848,7 +848,7 @@ pub mod clone_client {
             }
         }
 
-        /// The largest message that is taken from the server, in bytes.
+        /// The largest message that is taken from the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -856,7 +856,7 @@ pub mod clone_client {
             }
         }
 
-        /// The largest message that is sent to the server, in bytes.
+        /// The largest message that is sent to the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -866,7 +866,7 @@ pub mod clone_client {
 
         /// Takes responses compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the channel takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -953,7 +953,7 @@ pub mod result_server {
             }
         }
 
-        /// The largest message that is taken from a client, in bytes.
+        /// The largest message that is taken from a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -962,7 +962,7 @@ pub mod result_server {
             }
         }
 
-        /// The largest message that is sent to a client, in bytes.
+        /// The largest message that is sent to a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -973,7 +973,7 @@ pub mod result_server {
 
         /// Takes requests compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the server takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -982,7 +982,7 @@ pub mod result_server {
             }
         }
 
-        /// Compresses responses as `encoding` for clients that accept it.
+        /// Compresses responses as `encoding` for clients that accept it; as the server does unless set.
         #[must_use]
         pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -1070,7 +1070,7 @@ pub mod result_client {
             }
         }
 
-        /// The largest message that is taken from the server, in bytes.
+        /// The largest message that is taken from the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1078,7 +1078,7 @@ pub mod result_client {
             }
         }
 
-        /// The largest message that is sent to the server, in bytes.
+        /// The largest message that is sent to the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1088,7 +1088,7 @@ pub mod result_client {
 
         /// Takes responses compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the channel takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -1176,7 +1176,7 @@ pub mod status_server {
             }
         }
 
-        /// The largest message that is taken from a client, in bytes.
+        /// The largest message that is taken from a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1185,7 +1185,7 @@ pub mod status_server {
             }
         }
 
-        /// The largest message that is sent to a client, in bytes.
+        /// The largest message that is sent to a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1196,7 +1196,7 @@ pub mod status_server {
 
         /// Takes requests compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the server takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -1205,7 +1205,7 @@ pub mod status_server {
             }
         }
 
-        /// Compresses responses as `encoding` for clients that accept it.
+        /// Compresses responses as `encoding` for clients that accept it; as the server does unless set.
         #[must_use]
         pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -1295,7 +1295,7 @@ pub mod status_client {
             }
         }
 
-        /// The largest message that is taken from the server, in bytes.
+        /// The largest message that is taken from the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1303,7 +1303,7 @@ pub mod status_client {
             }
         }
 
-        /// The largest message that is sent to the server, in bytes.
+        /// The largest message that is sent to the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1313,7 +1313,7 @@ pub mod status_client {
 
         /// Takes responses compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the channel takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -1400,7 +1400,7 @@ pub mod arc_server {
             }
         }
 
-        /// The largest message that is taken from a client, in bytes.
+        /// The largest message that is taken from a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1409,7 +1409,7 @@ pub mod arc_server {
             }
         }
 
-        /// The largest message that is sent to a client, in bytes.
+        /// The largest message that is sent to a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1420,7 +1420,7 @@ pub mod arc_server {
 
         /// Takes requests compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the server takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -1429,7 +1429,7 @@ pub mod arc_server {
             }
         }
 
-        /// Compresses responses as `encoding` for clients that accept it.
+        /// Compresses responses as `encoding` for clients that accept it; as the server does unless set.
         #[must_use]
         pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -1517,7 +1517,7 @@ pub mod arc_client {
             }
         }
 
-        /// The largest message that is taken from the server, in bytes.
+        /// The largest message that is taken from the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1525,7 +1525,7 @@ pub mod arc_client {
             }
         }
 
-        /// The largest message that is sent to the server, in bytes.
+        /// The largest message that is sent to the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1535,7 +1535,7 @@ pub mod arc_client {
 
         /// Takes responses compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the channel takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -1625,7 +1625,7 @@ pub mod self_server {
             }
         }
 
-        /// The largest message that is taken from a client, in bytes.
+        /// The largest message that is taken from a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1634,7 +1634,7 @@ pub mod self_server {
             }
         }
 
-        /// The largest message that is sent to a client, in bytes.
+        /// The largest message that is sent to a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1645,7 +1645,7 @@ pub mod self_server {
 
         /// Takes requests compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the server takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -1654,7 +1654,7 @@ pub mod self_server {
             }
         }
 
-        /// Compresses responses as `encoding` for clients that accept it.
+        /// Compresses responses as `encoding` for clients that accept it; as the server does unless set.
         #[must_use]
         pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -1742,7 +1742,7 @@ pub mod self_client {
             }
         }
 
-        /// The largest message that is taken from the server, in bytes.
+        /// The largest message that is taken from the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1750,7 +1750,7 @@ pub mod self_client {
             }
         }
 
-        /// The largest message that is sent to the server, in bytes.
+        /// The largest message that is sent to the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1760,7 +1760,7 @@ pub mod self_client {
 
         /// Takes responses compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the channel takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -1848,7 +1848,7 @@ pub mod chat_room_server {
             }
         }
 
-        /// The largest message that is taken from a client, in bytes.
+        /// The largest message that is taken from a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1857,7 +1857,7 @@ pub mod chat_room_server {
             }
         }
 
-        /// The largest message that is sent to a client, in bytes.
+        /// The largest message that is sent to a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1868,7 +1868,7 @@ pub mod chat_room_server {
 
         /// Takes requests compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the server takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -1877,7 +1877,7 @@ pub mod chat_room_server {
             }
         }
 
-        /// Compresses responses as `encoding` for clients that accept it.
+        /// Compresses responses as `encoding` for clients that accept it; as the server does unless set.
         #[must_use]
         pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -1967,7 +1967,7 @@ pub mod chat_room_client {
             }
         }
 
-        /// The largest message that is taken from the server, in bytes.
+        /// The largest message that is taken from the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1975,7 +1975,7 @@ pub mod chat_room_client {
             }
         }
 
-        /// The largest message that is sent to the server, in bytes.
+        /// The largest message that is sent to the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -1985,7 +1985,7 @@ pub mod chat_room_client {
 
         /// Takes responses compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the channel takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -2075,7 +2075,7 @@ pub mod http_server_server {
             }
         }
 
-        /// The largest message that is taken from a client, in bytes.
+        /// The largest message that is taken from a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -2084,7 +2084,7 @@ pub mod http_server_server {
             }
         }
 
-        /// The largest message that is sent to a client, in bytes.
+        /// The largest message that is sent to a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -2095,7 +2095,7 @@ pub mod http_server_server {
 
         /// Takes requests compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the server takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -2104,7 +2104,7 @@ pub mod http_server_server {
             }
         }
 
-        /// Compresses responses as `encoding` for clients that accept it.
+        /// Compresses responses as `encoding` for clients that accept it; as the server does unless set.
         #[must_use]
         pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -2194,7 +2194,7 @@ pub mod http_server_client {
             }
         }
 
-        /// The largest message that is taken from the server, in bytes.
+        /// The largest message that is taken from the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -2202,7 +2202,7 @@ pub mod http_server_client {
             }
         }
 
-        /// The largest message that is sent to the server, in bytes.
+        /// The largest message that is sent to the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -2212,7 +2212,7 @@ pub mod http_server_client {
 
         /// Takes responses compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the channel takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -2290,7 +2290,7 @@ pub mod nothing_server {
             }
         }
 
-        /// The largest message that is taken from a client, in bytes.
+        /// The largest message that is taken from a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -2299,7 +2299,7 @@ pub mod nothing_server {
             }
         }
 
-        /// The largest message that is sent to a client, in bytes.
+        /// The largest message that is sent to a client, in bytes; the server's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -2310,7 +2310,7 @@ pub mod nothing_server {
 
         /// Takes requests compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the server takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -2319,7 +2319,7 @@ pub mod nothing_server {
             }
         }
 
-        /// Compresses responses as `encoding` for clients that accept it.
+        /// Compresses responses as `encoding` for clients that accept it; as the server does unless set.
         #[must_use]
         pub fn send_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
@@ -2402,7 +2402,7 @@ pub mod nothing_client {
             }
         }
 
-        /// The largest message that is taken from the server, in bytes.
+        /// The largest message that is taken from the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_decoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -2410,7 +2410,7 @@ pub mod nothing_client {
             }
         }
 
-        /// The largest message that is sent to the server, in bytes.
+        /// The largest message that is sent to the server, in bytes; the channel's limit unless set.
         #[must_use]
         pub fn max_encoding_message_size(self, limit: usize) -> Self {
             Self {
@@ -2420,7 +2420,7 @@ pub mod nothing_client {
 
         /// Takes responses compressed as `encoding`; more calls add more encodings.
         ///
-        /// Without any call, all that are compiled in are taken.
+        /// Without any, what the channel takes.
         #[must_use]
         pub fn accept_compressed(self, encoding: ::stolid::CompressionEncoding) -> Self {
             Self {
