@@ -27,6 +27,9 @@ mod wait;
 pub mod client;
 pub mod codec;
 pub mod details;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod server;
 
 /// How to move a program from tonic to Stolid.

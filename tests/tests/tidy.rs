@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["codec", "compression", "protocol"],
     &["transport", "wait"],
     &["connection", "context", "lane", "request", "response", "stream"],
-    &["client", "server"],
+    &["client", "fuzzing", "server"],
 ];
 
 struct Source {

@@ -1,7 +1,7 @@
 //! `Metadata`: the text and `-bin` entries that travel beside the messages of a call.
 
 pub(crate) mod binary;
-mod key;
+pub(crate) mod key;
 
 use std::fmt;
 
