@@ -30,21 +30,29 @@ struct RpcStatus {
 
 /// The details of a status with this code and message, in at most [`ErrorDetails::MAX_LEN`] bytes.
 pub(crate) fn encode(code: Code, message: &str, details: &ErrorDetails) -> Bytes {
-    let entries: Vec<Bytes> = entries(details).iter().map(|entry| entry.encode_to_vec().into()).collect();
+    let bytes = |entry: &Any| Bytes::from(entry.encode_to_vec());
+    let typed: Vec<Bytes> = typed(details).iter().map(bytes).collect();
+    let others: Vec<Bytes> = details.others.iter().map(bytes).collect();
+    let debug_info = any(DebugInfo::TYPE_URL, details.debug_info.as_ref()).map(|entry| bytes(&entry));
     let mut status =
         RpcStatus { code: code as i32, message: Bytes::copy_from_slice(message.as_bytes()), details: Vec::new() };
-    let wanted = entries.iter().fold(status.encoded_len(), |sum, entry| sum.saturating_add(cost(entry)));
+    let entries = typed.iter().chain(&others).chain(&debug_info);
+    let wanted = entries.fold(status.encoded_len(), |sum, entry| sum.saturating_add(cost(entry)));
     if wanted > ErrorDetails::MAX_LEN {
         status.message.truncate(cut(message));
     }
     let mut room = ErrorDetails::MAX_LEN.saturating_sub(status.encoded_len());
-    for entry in entries {
-        let cost = cost(&entry);
-        if cost <= room {
-            room -= cost;
-            status.details.push(entry);
-        }
-    }
+    let mut fits = |entry: &Bytes| {
+        let left = room.checked_sub(cost(entry));
+        room = left.unwrap_or(room);
+        left.is_some()
+    };
+    // One that does not fit gives way to those before it.
+    status.details.extend(typed.into_iter().filter(&mut fits));
+    let others: Vec<Bytes> = others.into_iter().filter(&mut fits).collect();
+    let debug_info = debug_info.filter(fits);
+    // The others may have a second one of each type; the reader takes the first.
+    status.details.extend(debug_info.into_iter().chain(others));
     status.encode_to_vec().into()
 }
 
@@ -70,12 +78,8 @@ pub(crate) fn decode(status: Code, bytes: Bytes) -> (ErrorDetails, Option<Invali
     (details, problem)
 }
 
-/// The entries of these details; one that does not fit gives way to those before it.
-fn entries(details: &ErrorDetails) -> Vec<Any> {
-    fn any<M: Message>(type_url: &str, message: Option<&M>) -> Option<Any> {
-        message.map(|message| Any::new(type_url, message.encode_to_vec()))
-    }
-
+/// The entries of the ten types but [`DebugInfo`], the most important first.
+fn typed(details: &ErrorDetails) -> Vec<Any> {
     let retry_info = details.retry_info.as_ref().map(WireRetryInfo::from);
     let typed = [
         any(ErrorInfo::TYPE_URL, details.error_info.as_ref()),
@@ -88,8 +92,11 @@ fn entries(details: &ErrorDetails) -> Vec<Any> {
         any(RequestInfo::TYPE_URL, details.request_info.as_ref()),
         any(Help::TYPE_URL, details.help.as_ref()),
     ];
-    let debug_info = any(DebugInfo::TYPE_URL, details.debug_info.as_ref());
-    typed.into_iter().flatten().chain(details.others.iter().cloned()).chain(debug_info).collect()
+    typed.into_iter().flatten().collect()
+}
+
+fn any<M: Message>(type_url: &str, message: Option<&M>) -> Option<Any> {
+    message.map(|message| Any::new(type_url, message.encode_to_vec()))
 }
 
 /// Puts an entry where it belongs.
@@ -205,6 +212,17 @@ mod tests {
     }
 
     #[test]
+    fn of_two_entries_of_a_type_the_first_stays_the_first() {
+        for name in ["DebugInfo", "ErrorInfo"] {
+            let entry =
+                |field: u8| Any::new(format!("type.googleapis.com/google.rpc.{name}"), vec![field << 3 | 2, 1, b'x']);
+            let read = whole(Code::NotFound, status_of(&[entry(1), entry(2)]));
+            assert_eq!(read.others(), [entry(2)]);
+            assert_eq!(whole(Code::NotFound, encode(Code::NotFound, "", &read)), read);
+        }
+    }
+
+    #[test]
     fn the_wire_is_that_of_the_specification() {
         let details = ErrorDetails::with_retry_info(Some(Duration::new(1, 2)));
         let entry = b"\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x06\x0a\x04\x08\x01\x10\x02";
@@ -285,7 +303,8 @@ mod tests {
             assert!(part.details.len() >= most, "{end}");
             most = part.details.len();
             let (details, _) = decode(Code::NotFound, bytes.slice(..end));
-            assert_eq!(entries(&details).len(), most, "{end}");
+            let debug_info = usize::from(details.debug_info.is_some());
+            assert_eq!(typed(&details).len() + debug_info + details.others.len(), most, "{end}");
         }
         assert_eq!(most, all.len() - 1);
     }
