@@ -10,6 +10,7 @@
 //! | [`endings`] | end a wait in a way the tables name |
 //! | [`child`] | need a peer in a process of its own, to be measured or killed |
 //! | [`attack`] | attack a server and look at what it costs and who else notices |
+//! | [`log`] | read what is logged |
 //! | [`process`] | count threads, memory and open files, and wait for a condition |
 //! | [`watchdog`] | could hang |
 //!
@@ -22,6 +23,7 @@ pub mod endings;
 pub mod gate;
 pub mod handlers;
 pub mod interop;
+pub mod log;
 pub mod measured;
 pub mod pair;
 pub mod process;

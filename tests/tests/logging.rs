@@ -2,37 +2,14 @@
 //!
 //! One test in a process of its own, for the subscriber is the process's.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-
 use bytes::Bytes;
 use stolid::{Code, Request, Response, Status};
 use stolid_tests::echo::Note;
 use stolid_tests::handlers::Handlers;
+use stolid_tests::log::Log;
 use stolid_tests::pair::Pair;
 use stolid_tests::watchdog::watched;
 use tracing::level_filters::LevelFilter;
-
-/// A log that is kept in memory.
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no writer panics").extend_from_slice(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Captured {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().expect("no writer panics")).into_owned()
-    }
-}
 
 const BODY: &str = "message-secret";
 const BINARY: &str = "binary-secret";
@@ -77,7 +54,7 @@ fn mirror() -> Handlers {
 #[test]
 fn the_log_shows_no_secrets() {
     watched(|| {
-        let log = Captured::default();
+        let log = Log::default();
         let writer = log.clone();
         tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(move || writer.clone()).init();
 

@@ -24,6 +24,9 @@ use self::key::{Problem, is_binary, is_hidden};
 /// request with the HTTP status 431, which its client sees as INTERNAL; a client fails the call with INTERNAL. Trailers
 /// are kept below 8 KiB by leaving out what does not fit.
 ///
+/// A `user-agent` that a client sends is shown to the handler; one that is set here for a request is not sent, for a
+/// request names its own library ([`ChannelBuilder::user_agent`](crate::ChannelBuilder::user_agent) adds to it).
+///
 /// `Debug` leaves out the values of `authorization`, cookies and `-bin` keys, so that metadata may be logged.
 ///
 /// ```
