@@ -28,6 +28,12 @@ const SILENT: &str = "silent";
 /// The room whose handlers panic.
 const PANIC: &str = "panic";
 
+/// The room whose handlers fail, with metadata.
+const FAIL: &str = "fail";
+
+/// The room whose handlers call for that room and pass on what they get.
+const PASS_ON: &str = "pass on";
+
 /// A service of few words on Stolid; what becomes of an upload is told: 0 for its begin, then its end.
 struct Quiet {
     uploads: Mutex<mpsc::Sender<Result<u64, Code>>>,
@@ -35,8 +41,20 @@ struct Quiet {
 
 impl Rooms for Quiet {
     fn get_room(&self, request: Request<GetRoomRequest>) -> Result<Response<Room>, Status> {
-        assert_ne!(request.get_ref().name, PANIC, "as told");
-        request.context().wait_cancelled(None);
+        match &*request.get_ref().name {
+            PANIC => panic!("as told"),
+            FAIL => {
+                let mut status = Status::aborted("as told");
+                status.metadata_mut().insert("x-secret", "s3cret")?;
+                return Err(status);
+            }
+            PASS_ON => {
+                let address = request.context().local_addr().expect("it is a socket");
+                let client = RoomsClient::connect(format!("http://{address}")).expect("the server listens");
+                return Ok(Response::new(client.get_room(asking(FAIL))?.into_inner()));
+            }
+            _ => request.context().wait_cancelled(None),
+        };
         Err(Status::cancelled("nobody waits"))
     }
 
@@ -65,8 +83,20 @@ struct TheirQuiet;
 #[tonic::async_trait]
 impl TheirRooms for TheirQuiet {
     async fn get_room(&self, request: tonic::Request<GetRoomRequest>) -> Result<tonic::Response<Room>, tonic::Status> {
-        assert_ne!(request.get_ref().name, PANIC, "as told");
-        std::future::pending().await
+        match &*request.get_ref().name {
+            PANIC => panic!("as told"),
+            FAIL => {
+                let mut status = tonic::Status::aborted("as told");
+                status.metadata_mut().insert("x-secret", "s3cret".parse().expect("a good value"));
+                Err(status)
+            }
+            PASS_ON => {
+                let address = request.local_addr().expect("it is a socket");
+                let mut client = TheirClient::connect(format!("http://{address}")).await.expect("the server listens");
+                Ok(tonic::Response::new(client.get_room(asking(FAIL)).await?.into_inner()))
+            }
+            _ => std::future::pending().await,
+        }
     }
 
     type WatchStream = BoxStream<Event>;
@@ -165,6 +195,26 @@ fn on_tonic_a_panic_is_a_reset() {
         let status = client.get_room(asking(PANIC)).await.expect_err("it panics");
         assert_eq!(status.code(), tonic::Code::Cancelled, "{status}");
         assert!(status.message().contains("h2"), "{status}");
+    });
+}
+
+#[test]
+fn a_status_passed_on_loses_its_metadata() {
+    on_stolid(|client, _uploads| {
+        let status = client.get_room(asking(FAIL)).expect_err("it fails");
+        assert_eq!(status.metadata().get("x-secret"), Some("s3cret"));
+        let status = client.get_room(asking(PASS_ON)).expect_err("it fails");
+        assert_eq!((status.code(), status.message()), (Code::Aborted, "as told"));
+        assert!(!status.metadata().contains_key("x-secret"), "{status:?}");
+    });
+}
+
+#[test]
+fn on_tonic_a_status_passed_on_keeps_its_metadata() {
+    on_tonic(async |mut client| {
+        let status = client.get_room(asking(PASS_ON)).await.expect_err("it fails");
+        assert_eq!(status.code(), tonic::Code::Aborted, "{status}");
+        assert!(status.metadata().contains_key("x-secret"), "{status:?}");
     });
 }
 
