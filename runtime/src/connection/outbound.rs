@@ -77,8 +77,9 @@ fn decide_head(outbox: &mut Outbox) -> Head {
     let finishing = matches!(outbox.sending, Sending::Finishing(_));
     if outbox.len() == 0 && !outbox.head_now {
         let plain = outbox.head.as_ref().is_none_or(Metadata::is_empty);
-        if plain && let Sending::Finishing(Finish::Trailers(status @ Some(_))) = &mut outbox.sending {
-            let status = status.take().unwrap_or_else(|| Status::unknown(""));
+        if plain && let Sending::Finishing(Finish::Trailers(Some(status))) = &outbox.sending {
+            // Senders that come later still hear how the call ended.
+            let status = status.clone();
             return Head::TrailersOnly(status, std::mem::take(&mut outbox.trailers));
         }
         if !finishing {
@@ -159,9 +160,9 @@ fn send_end(handle: &mut SendStream<Bytes>, stream: &crate::stream::Stream) -> R
             Sending::Finishing(Finish::HalfClose) => Metadata::new(),
             Sending::Finishing(Finish::Trailers(_)) => std::mem::take(&mut outbox.trailers),
         };
-        match &mut outbox.sending {
+        match &outbox.sending {
             Sending::Finishing(Finish::Trailers(status)) => {
-                (trailers::build(&status.take().map_or(Ok(()), Err), metadata), false)
+                (trailers::build(&status.clone().map_or(Ok(()), Err), metadata), false)
             }
             _ => (http::HeaderMap::new(), true),
         }

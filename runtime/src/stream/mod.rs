@@ -470,7 +470,7 @@ impl Stream {
         }
         let status = match &end {
             End::Failed(status) => status.clone(),
-            End::Ok(_) | End::HalfClosed => Status::failed_precondition("the call already ended with OK"),
+            End::Ok(_) | End::HalfClosed => outbox::ended_well(),
         };
         self.inbox().finish(end, &mut effects.wakes);
         self.outbox().close(status, &mut effects.wakes);

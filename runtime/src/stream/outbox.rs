@@ -106,7 +106,7 @@ impl Outbox {
     pub(crate) fn push(&mut self, scratch: &mut BytesMut, waiter: Option<&Arc<Waiter>>) -> Result<usize, Refused> {
         match &self.sending {
             Sending::Open => {}
-            Sending::Finishing(_) => return Err(Refused::Closed(already_closed())),
+            Sending::Finishing(finish) => return Err(Refused::Closed(finish.refusal())),
             Sending::Closed(status) => return Err(Refused::Closed(status.clone())),
         }
         if self.len > 0 && self.len + scratch.len() > QUOTA {
@@ -203,7 +203,18 @@ impl Outbox {
     }
 }
 
-/// What `send` says after this side has ended the stream itself.
-pub(crate) fn already_closed() -> Status {
-    Status::failed_precondition("the sending side of this call was already closed")
+impl Finish {
+    /// What `send` says after this side has ended the stream itself: the final status of the call where it is known.
+    fn refusal(&self) -> Status {
+        match self {
+            Self::Trailers(Some(status)) => status.clone(),
+            Self::Trailers(None) => ended_well(),
+            Self::HalfClose => Status::failed_precondition("the sending side of this call was already closed"),
+        }
+    }
+}
+
+/// What `send` says of a call that has ended with OK, which no `Err` can be.
+pub(crate) fn ended_well() -> Status {
+    Status::failed_precondition("the call already ended with OK")
 }

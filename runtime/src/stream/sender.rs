@@ -200,7 +200,7 @@ impl<T> Sender<T> {
     ///
     /// The handler's `Ok` then ends nothing; the call ends by [`DetachedSender::finish`]. So ten thousand idle
     /// subscribers need no ten thousand threads. A detached sender that is dropped without `finish` ends the call with
-    /// UNKNOWN, never with a clean end.
+    /// UNKNOWN (INTERNAL while its thread panics), never with a clean end.
     #[must_use]
     pub fn detach(self) -> DetachedSender<T> {
         self.stream().detach();
@@ -407,7 +407,11 @@ impl<T> std::ops::Deref for DetachedSender<T> {
 impl<T> Drop for DetachedSender<T> {
     fn drop(&mut self) {
         if !self.finished {
-            let status = Status::unknown("the server dropped the call without finishing it");
+            let status = if std::thread::panicking() {
+                Status::internal("the handler panicked")
+            } else {
+                Status::unknown("the server dropped the call without finishing it")
+            };
             self.sender.stream().finish(Finish::Trailers(Some(status)));
         }
     }
