@@ -85,7 +85,7 @@ impl Core {
         self.adjust_window(connection);
         let now = Instant::now();
         let finished = connection.socket.finish(now);
-        again |= finished.unread && reads;
+        again |= (finished.unread && reads) || finished.resumes;
         if finished.wrote {
             connection.wrote(now);
         }

@@ -81,6 +81,8 @@ pub(crate) struct Finished {
     pub(crate) unread: bool,
     /// There was something to write.
     pub(crate) wrote: bool,
+    /// Reading had to wait and need not any more: the leader must come, whoever drove.
+    pub(crate) resumes: bool,
 }
 
 impl Socket {
@@ -150,17 +152,15 @@ impl Socket {
         }
         let wrote = !state.out.is_empty();
         self.write_out(&mut state, now);
-        if state.held_up && !state.must_wait() {
-            // Nothing else tells of what came meanwhile.
-            state.held_up = false;
-            state.unread = true;
-        }
+        // Nothing else tells of what came meanwhile.
+        let resumes = state.held_up && !state.must_wait();
+        state.held_up &= !resumes;
         if state.out.is_empty() && state.out.capacity() > 0 {
             // A thread that is about to end may have dropped its spare buffer already.
             let out = std::mem::take(&mut state.out);
             let _ = SPARE.try_with(|spare| spare.replace(out));
         }
-        Finished { unread: state.unread, wrote }
+        Finished { unread: state.unread, wrote, resumes }
     }
 
     /// Since when unsent bytes have been waiting without any progress.
@@ -208,9 +208,12 @@ impl Socket {
         }
         if state.must_wait() {
             self.write_out(&mut state, Instant::now());
-            state.held_up = state.must_wait();
+            if state.must_wait() {
+                state.held_up = true;
+                return false;
+            }
         }
-        !state.held_up
+        true
     }
 
     /// Reads; only when [`may_read`](Self::may_read) says so.
