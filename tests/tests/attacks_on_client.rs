@@ -196,13 +196,13 @@ fn header_lists_and_trailers_over_the_limit_fail_the_call() {
 fn a_compressed_bomb_is_too_large_before_it_is_unpacked() {
     watched(|| {
         let _alone = alone();
-        let (mut scene, stream) = Scene::unary();
         let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
         for _ in 0..32 {
             gzip.write_all(&vec![0; 1 << 20]).expect("memory takes all bytes");
         }
         let mut body = envelope(&gzip.finish().expect("memory takes all bytes"));
         body[0] = 1;
+        let (mut scene, stream) = Scene::unary();
         let fields = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-encoding", "gzip")];
         scene.wire.send_headers(stream, &fields, false);
         scene.wire.send_body(stream, &body, false);

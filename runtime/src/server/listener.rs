@@ -21,6 +21,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Connections accepted in one turn. Clients that connect as fast as they can must not keep the lane from those it has.
 const ACCEPTED_AT_ONCE: usize = 64;
 
+/// How often refused connections are told of at most: whoever causes them could fill the log.
+const COMPLAINS_EVERY: Duration = Duration::from_secs(5);
+
 /// Tries to find one free port for all addresses of a host.
 const PORT_TRIES: usize = 16;
 
@@ -86,6 +89,27 @@ pub(super) struct Listeners {
     sockets: Vec<TcpListener>,
     ready: Vec<bool>,
     paused: Option<Instant>,
+    complaints: Complaints,
+}
+
+/// What is told of at most now and then.
+#[derive(Debug, Default)]
+struct Complaints {
+    last: Option<Instant>,
+    /// Since the last one.
+    kept_back: u64,
+}
+
+impl Complaints {
+    /// `Some` when it is time for another one, with the number of those that were kept back.
+    fn next(&mut self, now: Instant) -> Option<u64> {
+        if self.last.is_some_and(|last| now.duration_since(last) < COMPLAINS_EVERY) {
+            self.kept_back += 1;
+            return None;
+        }
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.kept_back))
+    }
 }
 
 impl Listeners {
@@ -98,7 +122,7 @@ impl Listeners {
             sockets.push(socket);
         }
         let ready = vec![true; sockets.len()];
-        Ok(Self { sockets, ready, paused: None })
+        Ok(Self { sockets, ready, paused: None, complaints: Complaints::default() })
     }
 
     pub(super) fn mark(&mut self, token: Token) {
@@ -127,7 +151,7 @@ impl Listeners {
                     break;
                 }
                 match self.sockets[index].accept() {
-                    Ok((stream, peer)) => admit(server, stream, peer),
+                    Ok((stream, peer)) => admit(server, stream, peer, &mut self.complaints),
                     Err(error) => self.failed(index, &error),
                 }
                 if self.paused.is_some() {
@@ -143,17 +167,23 @@ impl Listeners {
             // The connection was gone before it was accepted; the next one may be fine.
             io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset => {}
             _ => {
-                tracing::warn!(%error, "accepting connections failed; the next try is in 100 ms");
-                self.paused = Some(Instant::now() + PAUSE);
+                let now = Instant::now();
+                if let Some(kept_back) = self.complaints.next(now) {
+                    tracing::warn!(%error, kept_back, "accepting connections failed; tried again every 100 ms");
+                }
+                self.paused = Some(now + PAUSE);
             }
         }
     }
 }
 
 /// Deals a new connection to the lane with the fewest.
-fn admit(server: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+fn admit(server: &Arc<Shared>, stream: TcpStream, peer: SocketAddr, complaints: &mut Complaints) {
     if !server.connection_opened() {
-        tracing::warn!(%peer, limit = server.limits.max_connections, "connection refused: the limit is reached");
+        let limit = server.limits.max_connections;
+        if let Some(kept_back) = complaints.next(Instant::now()) {
+            tracing::warn!(%peer, limit, kept_back, "connection refused: the limit is reached");
+        }
         return;
     }
     if let Err(error) = stream.set_nodelay(true) {
@@ -180,5 +210,22 @@ fn admit(server: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
             tracing::warn!(%peer, %error, "connection refused: it could not be registered");
             server.connection_closed();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints_come_now_and_then_and_say_how_many_were_kept_back() {
+        let now = Instant::now();
+        let mut complaints = Complaints::default();
+        assert_eq!(complaints.next(now), Some(0));
+        for _ in 0..1_000 {
+            assert_eq!(complaints.next(now + COMPLAINS_EVERY / 2), None);
+        }
+        assert_eq!(complaints.next(now + COMPLAINS_EVERY), Some(1_000));
+        assert_eq!(complaints.next(now + COMPLAINS_EVERY), None);
     }
 }

@@ -276,7 +276,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Most connections at a time; further ones are closed at once. Unlimited unless set.
+    /// Most connections at a time; further ones are closed at once. Unlimited unless set: the system's limit of open files holds
+    /// then, and new connections wait until there are some. One connection costs about 20 KiB at rest, and its client can make the
+    /// server hold up to 16 MiB of messages that handlers do not read and about 64 MiB of messages that are not complete.
     pub fn max_connections(mut self, limit: usize) -> Self {
         self.limits.max_connections = limit;
         self
@@ -323,7 +325,8 @@ impl ServerBuilder {
         self
     }
 
-    /// A bound on the time of every call, whatever deadline the client sets. None unless set.
+    /// A bound on the time of every call, whatever deadline the client sets. None unless set. It is what ends calls whose client
+    /// sends its request byte by byte or opens no window for the answer.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = Some(timeout);
         self
