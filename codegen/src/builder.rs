@@ -89,8 +89,9 @@ impl Builder {
     /// Whether there is a trait with the calls of each client, for code that is to be tested without a server. Off by
     /// default.
     ///
-    /// For `service Chat` it is `chat_client::ChatApi`, and `ChatClient` implements it. Its functions have the names of
-    /// the client's, and take a `Request`, so that `&dyn ChatApi` works. With
+    /// For `service Chat` it is `chat_client::ChatApi`, beside `ChatClient`, which implements it; no message and no other
+    /// service has a name in that module. Its functions have the names of the client's, and take a `Request`, so that
+    /// `&dyn ChatApi` works. With
     /// [`generate_default_stubs`](Self::generate_default_stubs), an implementation needs only the calls that are made.
     ///
     /// # Examples

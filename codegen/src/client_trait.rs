@@ -51,7 +51,7 @@ fn write_declaration(method: &Method, options: &Options, code: &mut Code<'_>) {
         return code.declaration(&name, &parameters, &returns);
     }
     code.function(&name, &parameters, &returns, |code| {
-        code.line("let _ = request;");
+        code.line("::core::mem::drop(request);");
         code.unimplemented(&method.path);
     });
 }

@@ -59,8 +59,12 @@ pub(crate) fn snake(name: &str) -> String {
 pub(crate) fn camel(name: &str) -> String {
     let snake = snake(name);
     let words = snake.trim_start_matches("r#").split('_').filter(|word| !word.is_empty());
-    let words = words.map(|word| format!("{}{}", word[..1].to_ascii_uppercase(), &word[1..]));
-    let camel: String = words.collect();
+    let capitalized = words.flat_map(|word| {
+        let mut letters = word.chars();
+        let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+        first.into_iter().chain(letters)
+    });
+    let camel: String = capitalized.collect();
     match camel.as_str() {
         "Self" => "Self_".to_owned(),
         _ if camel.starts_with(|letter: char| letter.is_numeric()) => format!("_{camel}"),
@@ -179,6 +183,7 @@ mod tests {
             ("type", "Type"),
             ("_1", "_1"),
             ("_", ""),
+            ("ärger_übel", "ärgerübel"),
         ] {
             assert_eq!(camel(name), rust, "{name}");
         }

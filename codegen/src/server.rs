@@ -87,8 +87,8 @@ fn write_trait_method(method: &Method, options: &Options, code: &mut Code<'_>) {
 
 fn write_default_body(method: &Method, code: &mut Code<'_>) {
     match arguments(method.kind) {
-        [one] => code.line(&format!("let _ = {one};")),
-        several => code.line(&format!("let _ = ({});", several.join(", "))),
+        [one] => code.line(&format!("::core::mem::drop({one});")),
+        several => code.line(&format!("::core::mem::drop(({}));", several.join(", "))),
     }
     code.unimplemented(&method.path);
 }
@@ -214,7 +214,10 @@ fn write_registration(service: &str, t: &str, method: &Method, options: &Options
         if code.fits(&call) {
             code.line(&call);
         } else {
-            code.block(&open, ")", |code| code.line(&format!("{inner}, {arguments},")));
+            // rustfmt puts short arguments on one line, and a call is not short.
+            let separator = if options.arc_self { ",\n" } else { ", " };
+            let all = format!("{inner}, {arguments}").replace(", ", separator);
+            code.block(&open, ")", |code| code.lines(format!("{all},").lines()));
         }
     });
 }

@@ -64,11 +64,17 @@ fn options() {
     let builder = stolid_build::configure()
         .generate_default_stubs(true)
         .use_arc_self(true)
+        .client_trait(true)
+        .client_trait_attribute("Optional", "#[doc(alias = \"mock\")]")
+        .client_feature("client")
+        .server_feature("server")
+        .codec_path("crate::codec::Flipped")
+        .emit_package(false)
         .disable_comments(["options.Optional"])
         .server_mod_attribute(".", "#[cfg(not(no_server))]")
         .client_mod_attribute(".options", "#[cfg(not(no_client))]")
         .server_attribute("Optional", "#[doc(alias = \"OptionalService\")]")
-        .client_attribute("Optional", "#[derive(PartialEq)]")
+        .client_attribute("Optional", "#[doc(alias = \"OptionalStub\")]")
         .client_attribute("Other", "#[derive(Nothing)]")
         .trait_attribute("options.Optional", "#[automock]");
 

@@ -270,6 +270,7 @@ fn descriptors_that_are_not_whole_are_refused() {
         "chat.proto: name '.chat.v1.Gone' is not defined"
     );
     for change in [
+        |set: &mut FileDescriptorSet| set.file[1].message_type[0].field[0].name = Some("\u{1f480}".into()),
         |set: &mut FileDescriptorSet| set.file[1].service[0].method[0].name = None,
         |set: &mut FileDescriptorSet| set.file[1].service[0].method[0].output_type = None,
         |set: &mut FileDescriptorSet| set.file[1].message_type[0].name = None,

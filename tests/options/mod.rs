@@ -20,7 +20,8 @@ pub(crate) fn compile() -> Result<(), Box<dyn Error>> {
     kinds("messages", configure().build_client(false).build_server(false))?;
     kinds("features", configure().server_feature("generated-server").client_feature("generated-client"))?;
     kinds("proto-path", configure().proto_path("crate::generated::by_path"))?;
-    kinds("extern", configure().extern_path(".kinds.v1", "crate::generated::by_path"))?;
+    let all = configure().client_trait(true).generate_default_stubs(true);
+    kinds("extern", all.extern_path(".kinds.v1", "crate::generated::by_path"))?;
     attributes()?;
     messages_as_the_config_says()?;
     generator_alone()?;

@@ -67,7 +67,21 @@ pub mod by_path {
     kinds!("proto-path");
 }
 
-/// Has services for the messages of `by_path`, and no messages.
+/// Has services for the messages of `by_path`, and no messages. However strict a crate is, it need not make exceptions
+/// for these.
+#[deny(
+    clippy::pedantic,
+    clippy::nursery,
+    clippy::absolute_paths,
+    clippy::missing_inline_in_public_items,
+    elided_lifetimes_in_paths,
+    let_underscore_drop,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unused_qualifications,
+    unused_results
+)]
 pub mod elsewhere {
     kinds!("extern");
 

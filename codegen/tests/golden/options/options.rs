@@ -6,6 +6,7 @@ pub struct Thing {
 }
 
 /// The server side of `options.Optional`.
+#[cfg(feature = "server")]
 #[cfg(not(no_server))]
 pub mod optional_server {
     #![allow(
@@ -21,7 +22,7 @@ pub mod optional_server {
     )]
 
     /// The full name of the service, as the paths of its calls have it.
-    pub const SERVICE_NAME: &str = "options.Optional";
+    pub const SERVICE_NAME: &str = "Optional";
 
     /// The paths of all calls, in the order of the `.proto` file.
     pub const METHODS: &[&str] = &[paths::GET, paths::WATCH, paths::UPLOAD, paths::JOIN];
@@ -29,49 +30,49 @@ pub mod optional_server {
     /// The path of each call.
     pub mod paths {
         /// The path of `Get`.
-        pub const GET: &str = "/options.Optional/Get";
+        pub const GET: &str = "/Optional/Get";
         /// The path of `Watch`.
-        pub const WATCH: &str = "/options.Optional/Watch";
+        pub const WATCH: &str = "/Optional/Watch";
         /// The path of `Upload`.
-        pub const UPLOAD: &str = "/options.Optional/Upload";
+        pub const UPLOAD: &str = "/Optional/Upload";
         /// The path of `Join`.
-        pub const JOIN: &str = "/options.Optional/Join";
+        pub const JOIN: &str = "/Optional/Join";
     }
 
     /// The calls of `options.Optional`, for a server to implement.
     #[automock]
     pub trait Optional: ::core::marker::Send + ::core::marker::Sync + 'static {
-        /// Answers `/options.Optional/Get`, a unary call.
+        /// Answers `/Optional/Get`, a unary call.
         fn get(
             self: ::std::sync::Arc<Self>,
             request: ::stolid::Request<super::Thing>,
         ) -> ::core::result::Result<::stolid::Response<super::Thing>, ::stolid::Status> {
-            let _ = request;
+            ::core::mem::drop(request);
             ::core::result::Result::Err(::stolid::Status::unimplemented(
-                "/options.Optional/Get is not implemented",
+                "/Optional/Get is not implemented",
             ))
         }
 
-        /// Answers `/options.Optional/Watch`, a server-streaming call.
+        /// Answers `/Optional/Watch`, a server-streaming call.
         fn watch(
             self: ::std::sync::Arc<Self>,
             request: ::stolid::Request<super::Thing>,
             replies: ::stolid::Sender<super::Thing>,
         ) -> ::core::result::Result<(), ::stolid::Status> {
-            let _ = (request, replies);
+            ::core::mem::drop((request, replies));
             ::core::result::Result::Err(::stolid::Status::unimplemented(
-                "/options.Optional/Watch is not implemented",
+                "/Optional/Watch is not implemented",
             ))
         }
 
-        /// Answers `/options.Optional/Upload`, a client-streaming call.
+        /// Answers `/Optional/Upload`, a client-streaming call.
         fn upload(
             self: ::std::sync::Arc<Self>,
             requests: ::stolid::Request<::stolid::Streaming<super::Thing>>,
         ) -> ::core::result::Result<::stolid::Response<super::Thing>, ::stolid::Status> {
-            let _ = requests;
+            ::core::mem::drop(requests);
             ::core::result::Result::Err(::stolid::Status::unimplemented(
-                "/options.Optional/Upload is not implemented",
+                "/Optional/Upload is not implemented",
             ))
         }
 
@@ -81,9 +82,9 @@ pub mod optional_server {
             requests: ::stolid::Request<::stolid::Streaming<super::Thing>>,
             replies: ::stolid::Sender<super::Thing>,
         ) -> ::core::result::Result<(), ::stolid::Status> {
-            let _ = (requests, replies);
+            ::core::mem::drop((requests, replies));
             ::core::result::Result::Err(::stolid::Status::unimplemented(
-                "/options.Optional/Join is not implemented",
+                "/Optional/Join is not implemented",
             ))
         }
     }
@@ -158,6 +159,7 @@ pub mod optional_server {
 
         fn register(self, methods: &mut ::stolid::server::Methods) {
             methods.options(self.options);
+            let mut methods = methods.with_codec::<crate::codec::Flipped>();
             let inner = ::std::sync::Arc::clone(&self.inner);
             methods.unary("Get", move |request| {
                 <T as Optional>::get(::std::sync::Arc::clone(&inner), request)
@@ -194,6 +196,7 @@ pub mod optional_server {
 }
 
 /// The client side of `options.Optional`.
+#[cfg(feature = "client")]
 #[cfg(not(no_client))]
 pub mod optional_client {
     #![allow(
@@ -209,7 +212,7 @@ pub mod optional_client {
     )]
 
     /// The full name of the service, as the paths of its calls have it.
-    pub const SERVICE_NAME: &str = "options.Optional";
+    pub const SERVICE_NAME: &str = "Optional";
 
     /// The paths of all calls, in the order of the `.proto` file.
     pub const METHODS: &[&str] = &[paths::GET, paths::WATCH, paths::UPLOAD, paths::JOIN];
@@ -217,20 +220,20 @@ pub mod optional_client {
     /// The path of each call.
     pub mod paths {
         /// The path of `Get`.
-        pub const GET: &str = "/options.Optional/Get";
+        pub const GET: &str = "/Optional/Get";
         /// The path of `Watch`.
-        pub const WATCH: &str = "/options.Optional/Watch";
+        pub const WATCH: &str = "/Optional/Watch";
         /// The path of `Upload`.
-        pub const UPLOAD: &str = "/options.Optional/Upload";
+        pub const UPLOAD: &str = "/Optional/Upload";
         /// The path of `Join`.
-        pub const JOIN: &str = "/options.Optional/Join";
+        pub const JOIN: &str = "/Optional/Join";
     }
 
     /// A client of `options.Optional`.
     #[derive(::core::fmt::Debug, ::core::clone::Clone)]
-    #[derive(PartialEq)]
+    #[doc(alias = "OptionalStub")]
     pub struct OptionalClient {
-        inner: ::stolid::client::Grpc,
+        inner: ::stolid::client::Grpc<crate::codec::Flipped>,
     }
 
     impl OptionalClient {
@@ -248,8 +251,9 @@ pub mod optional_client {
         /// A client that sends its calls over `channel`.
         #[must_use]
         pub fn new(channel: ::stolid::Channel) -> Self {
+            let inner = ::stolid::client::Grpc::new(channel);
             Self {
-                inner: ::stolid::client::Grpc::new(channel),
+                inner: inner.with_codec::<crate::codec::Flipped>(),
             }
         }
 
@@ -287,7 +291,7 @@ pub mod optional_client {
             }
         }
 
-        /// Calls `/options.Optional/Get`, a unary call.
+        /// Calls `/Optional/Get`, a unary call.
         pub fn get(
             &self,
             request: impl ::stolid::IntoRequest<super::Thing>,
@@ -296,7 +300,7 @@ pub mod optional_client {
             self.inner.unary(paths::GET, request)
         }
 
-        /// Calls `/options.Optional/Watch`, a server-streaming call.
+        /// Calls `/Optional/Watch`, a server-streaming call.
         pub fn watch(
             &self,
             request: impl ::stolid::IntoRequest<super::Thing>,
@@ -305,7 +309,7 @@ pub mod optional_client {
             self.inner.server_streaming(paths::WATCH, request)
         }
 
-        /// Calls `/options.Optional/Upload`, a client-streaming call.
+        /// Calls `/Optional/Upload`, a client-streaming call.
         pub fn upload(
             &self,
             request: impl ::stolid::IntoRequest<()>,
@@ -327,6 +331,98 @@ pub mod optional_client {
         > {
             let request = ::stolid::IntoRequest::into_request(request);
             self.inner.streaming(paths::JOIN, request)
+        }
+    }
+
+    /// The calls of [`OptionalClient`], for code that takes any client: this one, or one that a test has written.
+    ///
+    /// Not to be confused with the trait that servers implement.
+    #[doc(alias = "mock")]
+    pub trait OptionalApi: ::core::marker::Send + ::core::marker::Sync {
+        /// Calls `/Optional/Get`, a unary call.
+        fn get(
+            &self,
+            request: ::stolid::Request<super::Thing>,
+        ) -> ::core::result::Result<::stolid::Response<super::Thing>, ::stolid::Status> {
+            ::core::mem::drop(request);
+            ::core::result::Result::Err(::stolid::Status::unimplemented(
+                "/Optional/Get is not implemented",
+            ))
+        }
+
+        /// Calls `/Optional/Watch`, a server-streaming call.
+        fn watch(
+            &self,
+            request: ::stolid::Request<super::Thing>,
+        ) -> ::core::result::Result<::stolid::Streaming<super::Thing>, ::stolid::Status> {
+            ::core::mem::drop(request);
+            ::core::result::Result::Err(::stolid::Status::unimplemented(
+                "/Optional/Watch is not implemented",
+            ))
+        }
+
+        /// Calls `/Optional/Upload`, a client-streaming call.
+        fn upload(
+            &self,
+            request: ::stolid::Request<()>,
+        ) -> ::core::result::Result<
+            ::stolid::ClientStreaming<super::Thing, super::Thing>,
+            ::stolid::Status,
+        > {
+            ::core::mem::drop(request);
+            ::core::result::Result::Err(::stolid::Status::unimplemented(
+                "/Optional/Upload is not implemented",
+            ))
+        }
+
+        /// This one stays.
+        fn join(
+            &self,
+            request: ::stolid::Request<()>,
+        ) -> ::core::result::Result<
+            ::stolid::BidiStreaming<super::Thing, super::Thing>,
+            ::stolid::Status,
+        > {
+            ::core::mem::drop(request);
+            ::core::result::Result::Err(::stolid::Status::unimplemented(
+                "/Optional/Join is not implemented",
+            ))
+        }
+    }
+
+    impl OptionalApi for OptionalClient {
+        fn get(
+            &self,
+            request: ::stolid::Request<super::Thing>,
+        ) -> ::core::result::Result<::stolid::Response<super::Thing>, ::stolid::Status> {
+            Self::get(self, request)
+        }
+
+        fn watch(
+            &self,
+            request: ::stolid::Request<super::Thing>,
+        ) -> ::core::result::Result<::stolid::Streaming<super::Thing>, ::stolid::Status> {
+            Self::watch(self, request)
+        }
+
+        fn upload(
+            &self,
+            request: ::stolid::Request<()>,
+        ) -> ::core::result::Result<
+            ::stolid::ClientStreaming<super::Thing, super::Thing>,
+            ::stolid::Status,
+        > {
+            Self::upload(self, request)
+        }
+
+        fn join(
+            &self,
+            request: ::stolid::Request<()>,
+        ) -> ::core::result::Result<
+            ::stolid::BidiStreaming<super::Thing, super::Thing>,
+            ::stolid::Status,
+        > {
+            Self::join(self, request)
         }
     }
 }
