@@ -157,6 +157,12 @@ impl CallState {
         CancelCause::from_u8(self.cause.load(Ordering::Acquire))
     }
 
+    /// The cause, if the call was cancelled before; whoever cancels it later sees what this thread did until now.
+    pub(crate) fn cause_by_now(&self) -> Option<CancelCause> {
+        let _inner = self.lock();
+        self.cause()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -197,6 +203,11 @@ impl CallState {
             inner.waiters.add(waiter);
         }
         cause
+    }
+
+    /// Wakes everybody who waits for the cancellation, for another look.
+    pub(crate) fn rouse(&self, wakes: &mut crate::wait::WakeSet) {
+        self.lock().waiters.take(wakes);
     }
 
     pub(crate) fn unwatch(&self, waiter: &Arc<crate::wait::Waiter>) {

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stolid::{Channel, Code, ConnectivityState, ErrorKind, Server};
 use stolid_tests::echo::echo_client::EchoClient;
@@ -79,6 +79,81 @@ fn a_peer_that_speaks_no_http2_is_named() {
         let error = connecting.join().expect("connecting does not panic").expect_err("no HTTP/2");
         assert_eq!(error.kind(), ErrorKind::Handshake);
         assert!(error.to_string().contains("HTTP/1.1"), "{error}");
+    });
+}
+
+#[test]
+fn a_peer_that_expects_tls_is_named() {
+    watched(|| {
+        // An alert, as a server answers what is no handshake: record type, version, length, fatal, unexpected message.
+        for answer in [&[0x15, 3, 1, 0, 2, 2, 10][..], &[0x15, 3, 3, 0, 2, 2, 70][..]] {
+            let listener = WireListener::bind();
+            let target = listener.target();
+            let connecting = thread::spawn(move || Channel::connect(target));
+            let mut wire = listener.accept_silently();
+            wire.send_raw(answer);
+            drop(wire);
+            let error = connecting.join().expect("connecting does not panic").expect_err("no HTTP/2");
+            assert_eq!(error.kind(), ErrorKind::Handshake);
+            assert!(error.to_string().contains("TLS"), "{error}");
+        }
+    });
+}
+
+#[test]
+fn calls_get_the_reason_why_a_server_is_not_understood() {
+    watched(|| {
+        let listener = WireListener::bind();
+        let channel = Channel::connect_lazy(listener.target()).expect("the address is good");
+        let client = EchoClient::new(channel.clone());
+        let caller = client.clone();
+        let calling = thread::spawn(move || caller.say(note(1)).expect_err("no HTTP/2"));
+        let mut wire = listener.accept_silently();
+        wire.send_raw(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+        let first = calling.join().expect("the caller does not panic");
+        // Until the next attempt, which comes a second later, calls fail at once and for the same reason.
+        assert_eq!(channel.state(), ConnectivityState::TransientFailure);
+        let second = client.say(note(1)).expect_err("no HTTP/2");
+        for status in [first, second] {
+            assert_eq!(status.code(), Code::Unavailable);
+            for part in ["HTTP/1.1", &listener.addr().to_string()] {
+                assert!(status.message().contains(part), "{part} is missing: {status}");
+            }
+        }
+    });
+}
+
+#[test]
+fn attempts_rest_longer_after_each_failure_until_one_succeeds() {
+    watched(|| {
+        let listener = WireListener::bind();
+        let channel = Channel::connect_lazy(listener.target()).expect("the address is good");
+        let client = EchoClient::new(channel.clone());
+        // TCP connects, and that is not enough to count as a success: how long until the next attempt, at least and at most.
+        let fail = || {
+            let caller = client.clone();
+            let calling = thread::spawn(move || caller.say(note(1)).expect_err("no HTTP/2"));
+            let mut wire = listener.accept_silently();
+            let before = Instant::now();
+            wire.send_raw(b"HTTP/1.1 503 Service Unavailable\r\n\r\n");
+            assert_eq!(calling.join().expect("the caller does not panic").code(), Code::Unavailable);
+            let after = Instant::now();
+            eventually("the next attempt may come", || channel.state() == ConnectivityState::Idle);
+            (before.elapsed(), after.elapsed())
+        };
+        assert!(fail().0 >= Duration::from_millis(800));
+        assert!(fail().0 >= Duration::from_millis(1_280));
+        let caller = client.clone();
+        let calling = thread::spawn(move || caller.say(note(1)));
+        let mut wire = listener.accept();
+        let stream = wire.recv_call().stream;
+        wire.send_unary_reply(stream, &[]);
+        calling.join().expect("the caller does not panic").expect("the call is OK");
+        drop(wire);
+        eventually("the connection is lost", || channel.state() == ConnectivityState::Idle);
+        // A third failure in a row would cost more than two seconds.
+        let (least, most) = fail();
+        assert!(least >= Duration::from_millis(800) && most < Duration::from_millis(2_000), "{least:?} {most:?}");
     });
 }
 

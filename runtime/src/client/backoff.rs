@@ -37,6 +37,24 @@ mod tests {
     }
 
     #[test]
+    fn every_delay_lies_within_a_fifth_of_its_step_whatever_the_chance() {
+        let mut step = 1.0_f64;
+        for failures in 1..100 {
+            for random in [0.0, 0.25, 0.5, 0.75, 1.0] {
+                let delay = delay(failures, random).as_secs_f64();
+                assert!((0.8 * step - 1e-6..=1.2 * step + 1e-6).contains(&delay), "{delay} after {failures} failures");
+            }
+            step = (step * 1.6).min(120.0);
+        }
+    }
+
+    #[test]
+    fn clients_that_fail_together_do_not_come_back_together() {
+        let delays: std::collections::BTreeSet<Duration> = (0..100).map(|_| delay(1, random())).collect();
+        assert!(delays.len() > 90, "{} different delays of 100", delays.len());
+    }
+
+    #[test]
     fn jitter_is_a_fifth_either_way() {
         assert!((delay(1, 0.0).as_secs_f64() - 0.8).abs() < 1e-9);
         assert!((delay(1, 1.0).as_secs_f64() - 1.2).abs() < 1e-9);

@@ -19,12 +19,10 @@ use crate::request::{CallParts, Request};
 use crate::response::Response;
 use crate::status::Status;
 use crate::stream::outbox::{Finish, Sending};
+use crate::stream::replay::KEPT_MAX;
 use crate::stream::sender::{OnDrop, Sender, with_scratch};
 use crate::stream::streaming::Streaming;
 use crate::stream::{MessageLimits, Side, Stream};
-
-/// Connections tried for one call that has not left yet.
-const OPEN_TRIES: u32 = 5;
 
 /// What a call is made of.
 struct Call {
@@ -37,6 +35,13 @@ struct Call {
 }
 
 /// Makes calls on a channel, by path. Generated clients are thin typed fronts of it.
+///
+/// # Calls that are made again
+/// A call that has not left this side waits for its connection until its deadline. A call that the server refuses before
+/// it has begun with it (REFUSED_STREAM, or a GOAWAY that leaves it out) is made again once, unseen by the application; if
+/// it is refused again it fails with UNAVAILABLE. That holds for all four kinds, but a stream of requests is made again
+/// only while it has sent no more than 64 KiB, for that much is kept. A call whose answer has begun, or whose
+/// connection breaks, is never made again: only the application knows whether that is safe.
 ///
 /// # Examples
 /// ```no_run
@@ -145,10 +150,10 @@ impl<C> Grpc<C> {
         let (call, message) = self.call::<In, _>(path.into(), request)?;
         let mut again = true;
         loop {
-            let stream = self.open_with(&call, &message)?;
+            let stream = self.open_with(&call, None, &message)?;
             let outcome = Streaming::new(Arc::clone(&stream), <C as Codec<Out>>::decode).outcome();
             // The server has promised that it has not begun (gRPC retry design, "transparent retries").
-            if outcome.is_err() && (stream.was_refused() || stream.was_kept_back()) && std::mem::take(&mut again) {
+            if outcome.is_err() && stream.was_refused() && std::mem::take(&mut again) {
                 tracing::debug!(method = call.path.as_str(), "the call was not processed and is made again");
                 continue;
             }
@@ -169,7 +174,7 @@ impl<C> Grpc<C> {
         C: Codec<In> + Codec<Out>,
     {
         let (call, message) = self.call::<In, _>(path.into(), request)?;
-        let stream = self.open_with(&call, &message)?;
+        let stream = self.open_with(&call, Some(usize::MAX), &message)?;
         // Nobody may be waiting when the deadline passes.
         stream.set_timer();
         Ok(Streaming::new(stream, <C as Codec<Out>>::decode))
@@ -188,7 +193,7 @@ impl<C> Grpc<C> {
         C: Codec<In> + Codec<Out>,
     {
         let (call, ()) = self.call::<In, _>(path.into(), request)?;
-        let stream = self.open(&call, |_| Ok(()))?;
+        let stream = self.open(&call, Some(KEPT_MAX), |_| Ok(()))?;
         stream.set_timer();
         let requests = Sender::new(Arc::clone(&stream), <C as Codec<In>>::encode_envelope, OnDrop::Nothing);
         Ok(ClientStreaming::new(requests, Streaming::new(stream, <C as Codec<Out>>::decode)))
@@ -207,7 +212,7 @@ impl<C> Grpc<C> {
         C: Codec<In> + Codec<Out>,
     {
         let (call, ()) = self.call::<In, _>(path.into(), request)?;
-        let stream = self.open(&call, |_| Ok(()))?;
+        let stream = self.open(&call, Some(KEPT_MAX), |_| Ok(()))?;
         stream.set_timer();
         let requests = Sender::new(Arc::clone(&stream), <C as Codec<In>>::encode_envelope, OnDrop::HalfClose);
         Ok(BidiStreaming::new(requests, Streaming::new(stream, <C as Codec<Out>>::decode)))
@@ -229,11 +234,11 @@ impl<C> Grpc<C> {
     }
 
     /// Opens a call whose one request leaves together with the headers and the half-close.
-    fn open_with<In>(&self, call: &Call, message: &In) -> Result<Arc<Stream>, Status>
+    fn open_with<In>(&self, call: &Call, kept: Option<usize>, message: &In) -> Result<Arc<Stream>, Status>
     where
         C: Codec<In>,
     {
-        self.open(call, |stream| {
+        self.open(call, kept, |stream| {
             with_scratch(|scratch| {
                 codec::encode(C::encode_envelope, message, self.settings.limits.send, call.coding.send, scratch)?;
                 let mut outbox = stream.outbox();
@@ -246,19 +251,22 @@ impl<C> Grpc<C> {
         })
     }
 
-    /// Opens a call; on a further connection when one turns out to take no new calls.
-    fn open(&self, call: &Call, fill: impl Fn(&Stream) -> Result<(), Status>) -> Result<Arc<Stream>, Status> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let connection = self.channel.connection(call.deadline, call.parent.as_ref())?;
-            let (stream, opening) = self.prepare(call, connection)?;
-            fill(&stream)?;
-            stream.connection.open(opening);
-            if !stream.was_kept_back() || tries == OPEN_TRIES {
-                return Ok(stream);
-            }
+    /// Opens a call, now or when the server allows one more. `kept`: bytes of requests that are kept so that the call can
+    /// be made again; none for one that its own thread makes again.
+    fn open(
+        &self,
+        call: &Call,
+        kept: Option<usize>,
+        fill: impl Fn(&Stream) -> Result<(), Status>,
+    ) -> Result<Arc<Stream>, Status> {
+        let claim = self.channel.pool().claim(call.deadline, call.parent.as_ref())?;
+        let (stream, opening) = self.prepare(call, Arc::clone(&claim.connection))?;
+        if let Some(limit) = kept {
+            stream.keep(opening.request.clone(), limit);
         }
+        fill(&stream)?;
+        claim.open(opening);
+        Ok(stream)
     }
 
     fn prepare(&self, call: &Call, connection: Arc<Connection>) -> Result<(Arc<Stream>, Opening), Status> {

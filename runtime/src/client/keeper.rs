@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 
-use super::channel::Shared;
-use crate::connection::Connection;
+use super::pool::{Pause, Pool};
 use crate::connection::lead::Lead;
+use crate::connection::{ClientRole, Connection};
 use crate::context::Ends;
 use crate::error::ErrorKind;
 use crate::lane::{FIRST_FOREIGN, Lane, Turn};
@@ -21,47 +21,63 @@ use crate::stream::after;
 /// Readiness events taken in one turn: there is one socket and the waker.
 const EVENTS: usize = 4;
 
-/// Starts the thread; a failure is a failed attempt to connect.
-pub(super) fn start(shared: &Arc<Shared>) {
-    let kept = Arc::clone(shared);
+/// Starts the thread, which waits for `delay` first; a failure is a failed attempt to connect.
+pub(super) fn start(pool: &Arc<Pool>, delay: Duration) {
+    let kept = Arc::clone(pool);
     let thread = std::thread::Builder::new().name("stolid-keeper".to_owned());
-    if let Err(error) = thread.spawn(move || keep(&kept)) {
-        shared.failed(ErrorKind::Thread, error);
+    if let Err(error) = thread.spawn(move || keep(&kept, delay)) {
+        pool.failed(ErrorKind::Thread, error);
     }
 }
 
-fn keep(shared: &Arc<Shared>) {
+fn keep(pool: &Arc<Pool>, delay: Duration) {
     let (lane, mut turn) = match Lane::new(EVENTS) {
         Ok(made) => made,
-        Err(error) => return shared.failed(ErrorKind::System, error),
+        Err(error) => return pool.failed(ErrorKind::System, error),
     };
-    if !shared.keeps(&lane) {
+    if !pool.keeps(&lane) {
         return;
     }
-    let addresses = match shared.target.resolve() {
-        Ok(addresses) => addresses,
-        Err(error) => return shared.failed(ErrorKind::Resolve, error),
-    };
-    let (stream, peer) = match connect(shared, &lane, &mut turn, &addresses) {
-        Ok(connected) => connected,
-        Err(error) => return shared.failed(ErrorKind::Connect, error),
-    };
-    if let Err(error) = serve(shared, &lane, turn, stream, peer) {
-        shared.failed(ErrorKind::Connect, error);
+    match wait_before(pool, &lane, &mut turn, delay) {
+        Ok(true) => {}
+        Ok(false) => return,
+        Err(error) => return pool.failed(ErrorKind::System, error),
     }
+    let addresses = match pool.target.resolve() {
+        Ok(addresses) => addresses,
+        Err(error) => return pool.failed(ErrorKind::Resolve, error),
+    };
+    let (stream, peer) = match connect(pool, &lane, &mut turn, &addresses) {
+        Ok(connected) => connected,
+        Err(error) => return pool.failed(ErrorKind::Connect, error),
+    };
+    if let Err(error) = serve(pool, &lane, turn, stream, peer) {
+        pool.failed(ErrorKind::Connect, error);
+    }
+}
+
+/// Waits, unless the channel has a reason not to; false when the connection is no longer wanted.
+fn wait_before(pool: &Pool, lane: &Lane, turn: &mut Turn, delay: Duration) -> io::Result<bool> {
+    let until = after(delay);
+    while let Some(left) = until.map(|until| until.saturating_duration_since(Instant::now())) {
+        if left.is_zero() {
+            break;
+        }
+        match pool.pause() {
+            Pause::Wait => lane.turn(turn, Some(left), |poll| poll(), |_| {})?,
+            Pause::Connect => break,
+            Pause::GiveUp => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 /// Tries every address in turn within one timeout.
-fn connect(
-    shared: &Shared,
-    lane: &Lane,
-    turn: &mut Turn,
-    addresses: &[SocketAddr],
-) -> io::Result<(TcpStream, SocketAddr)> {
-    let deadline = after(shared.config.connect_timeout);
+fn connect(pool: &Pool, lane: &Lane, turn: &mut Turn, addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
+    let deadline = after(pool.config.connect_timeout);
     let mut failures: Vec<(SocketAddr, io::Error)> = Vec::new();
     for &address in addresses {
-        match connect_one(shared, lane, turn, address, deadline) {
+        match connect_one(pool, lane, turn, address, deadline) {
             Ok(stream) => return Ok((stream, address)),
             Err(error) => failures.push((address, error)),
         }
@@ -70,7 +86,7 @@ fn connect(
         && let Some((address, error)) = failures.pop()
     {
         // The name of the target says as much where it is an address.
-        if shared.target.authority.as_str() == address.to_string() {
+        if pool.target.authority.as_str() == address.to_string() {
             return Err(error);
         }
         return Err(io::Error::new(error.kind(), format!("{address}: {error}")));
@@ -81,7 +97,7 @@ fn connect(
 }
 
 fn connect_one(
-    shared: &Shared,
+    pool: &Pool,
     lane: &Lane,
     turn: &mut Turn,
     address: SocketAddr,
@@ -91,7 +107,7 @@ fn connect_one(
     let interest = Interest::READABLE | Interest::WRITABLE;
     lane.registry().register(&mut stream, Token(FIRST_FOREIGN), interest)?;
     loop {
-        if shared.is_closed() {
+        if pool.is_given_up() {
             return Err(io::Error::other("the channel was closed"));
         }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -114,13 +130,19 @@ fn connect_one(
 }
 
 /// Serves the connection to its end.
-fn serve(shared: &Shared, lane: &Arc<Lane>, turn: Turn, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
+fn serve(pool: &Pool, lane: &Arc<Lane>, turn: Turn, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let ends = Ends { peer: Some(peer), local: stream.local_addr().ok(), ..Ends::default() };
     let lead = Lead::new(lane, turn);
-    let connection =
-        lane.add(stream, |stream, token| Connection::client(stream, token, lane, ends, shared.events(), lead))?;
-    if shared.connected(&connection) {
+    let role = ClientRole {
+        events: pool.events(),
+        lead,
+        wanted: pool.wanted(),
+        idle_limit: pool.idle_limit(),
+        last_stream: pool.config.last_stream,
+    };
+    let connection = lane.add(stream, |stream, token| Connection::client(stream, token, lane, ends, role))?;
+    if pool.connected(&connection) {
         connection.drive(true);
     } else {
         connection.control(crate::connection::Control::Abandon);

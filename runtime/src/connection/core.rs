@@ -1,22 +1,22 @@
 //! The state that only the driving thread touches, and one drive of it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::inbound::{self};
-use super::opening::{self, Opened, Opening};
+use super::news::News;
+use super::opening::{self, Opening};
 use super::outbound::{self};
 use super::protocol::{Polled, Protocol};
 use super::settings::Bounds;
-use super::settle::{client_received, client_sent, lose, server_received, server_sent};
+use super::settle::{client_received, client_sent, server_received, server_sent};
 use super::table::Table;
 use super::{Accepted, Connection, Control, Place, Role, settings};
 use crate::lane::timers::TimerKey;
 use crate::stream::effects::Effects;
 use crate::stream::{Side, Stream};
-use crate::transport::first_bytes::Verdict;
 use crate::transport::socket::Socket;
 
 /// Rounds of polling and carrying in one drive: each but the first follows from news of the one before.
@@ -34,8 +34,15 @@ pub(super) struct Core {
     keys: Vec<usize>,
     /// What h2 was told as the connection's receive window.
     window: u32,
+    /// Client: h2 takes no further stream at the moment.
+    pub(super) blocked: bool,
     /// Client: the channel knows that calls may be made.
-    announced: bool,
+    pub(super) announced: bool,
+    /// Client: no new calls, and the channel knows it.
+    pub(super) leaving: bool,
+    /// Client: when a call ended the last time, and when to look whether that was long ago.
+    pub(super) last_used: Instant,
+    pub(super) idle_alarm: Option<Instant>,
     pub(super) since: Instant,
     pub(super) draining: Option<Instant>,
     /// What draining means was told to h2.
@@ -54,6 +61,7 @@ impl Core {
     }
 
     fn new(protocol: Protocol, bounds: Bounds) -> Self {
+        let now = Instant::now();
         Self {
             protocol,
             bounds,
@@ -62,8 +70,12 @@ impl Core {
             held_back: VecDeque::new(),
             keys: Vec::new(),
             window: bounds.connection_window,
+            blocked: false,
             announced: false,
-            since: Instant::now(),
+            leaving: false,
+            last_used: now,
+            idle_alarm: None,
+            since: now,
             draining: None,
             goodbye: false,
             closing: None,
@@ -85,14 +97,17 @@ impl Core {
         self.adjust_window(connection);
         let now = Instant::now();
         let finished = connection.socket.finish(now);
-        again |= (finished.unread && reads) || finished.resumes;
+        again |= finished.resumes || (finished.unread && reads);
+        again |= finished.broken && self.protocol.is_open();
         if finished.wrote {
             connection.wrote(now);
         }
         if matches!(self.protocol, Protocol::Lingering) {
             self.linger(connection);
         }
-        self.announce(connection, effects);
+        if matches!(connection.role, Role::Client(_)) {
+            self.report(connection, reads, effects);
+        }
         self.set_timer(connection);
         again
     }
@@ -103,17 +118,7 @@ impl Core {
             if !self.protocol.is_open() {
                 return false;
             }
-            let opened = opening::open_waiting(&mut self.waiting, &mut self.protocol, &mut self.table, effects);
-            let blocked = matches!(opened, Ok(Opened::Blocked));
-            if let Err(error) = opened {
-                // The connection takes no new streams, most likely after GOAWAY; those that run go on, and the channel
-                // makes a new connection for the next call.
-                let why = format!("the connection takes no new calls: {error}");
-                self.refuse_waiting(&why, effects);
-                if let Role::Client(events) = &connection.role {
-                    effects.lost.push((Weak::clone(events), Arc::clone(connection), why));
-                }
-            }
+            self.open_waiting(connection, effects);
             connection.socket.begin_poll();
             if let Some(error) = self.poll(connection) {
                 self.closed(connection, error, effects);
@@ -128,7 +133,8 @@ impl Core {
             }
             self.keys = keys;
             // New SETTINGS may allow more streams, and nothing else tells of it.
-            let opens = !blocked && !self.waiting.is_empty() && self.protocol.allows_more_than(self.table.active());
+            let opens =
+                !self.blocked && !self.waiting.is_empty() && self.protocol.allows_more_than(self.table.active());
             if !news && !opens {
                 return false;
             }
@@ -160,7 +166,7 @@ impl Core {
             stream.flagged.store(false, Ordering::Release);
             match self.table.find(&stream) {
                 Some(key) => self.attend(key, effects),
-                None => self.forget_waiting(&stream, effects),
+                None => self.seek_waiting(connection, &stream, effects),
             }
         }
         match commands.control {
@@ -203,13 +209,18 @@ impl Core {
         }
     }
 
-    /// A call that was cancelled before it was opened leaves the queue.
-    fn forget_waiting(&mut self, stream: &Arc<Stream>, effects: &mut Effects) {
-        if stream.state.cause().is_some()
-            && let Some(at) = self.waiting.iter().position(|opening| Arc::ptr_eq(&opening.stream, stream))
-        {
-            self.waiting.remove(at);
-            stream.over(effects);
+    /// News of a stream that has no place here: it lives elsewhere by now, or it was cancelled before it was opened.
+    fn seek_waiting(&mut self, connection: &Arc<Connection>, stream: &Arc<Stream>, effects: &mut Effects) {
+        if !Arc::ptr_eq(stream.connection(), connection) {
+            effects.moved.push(Arc::clone(stream));
+        } else if stream.state.cause().is_some() {
+            if let Some(at) = self.waiting.iter().position(|opening| Arc::ptr_eq(&opening.stream, stream)) {
+                self.waiting.remove(at);
+                self.table.left += 1;
+                stream.over(effects);
+            } else if stream.is_queued() {
+                connection.tell(News::Cancelled(Arc::clone(stream)), effects);
+            }
         }
     }
 
@@ -291,31 +302,13 @@ impl Core {
         }
     }
 
-    fn refuse_commands(&mut self, connection: &Connection, effects: &mut Effects) {
+    fn refuse_commands(&mut self, connection: &Arc<Connection>, effects: &mut Effects) {
         let commands = connection.take_commands();
         self.waiting.extend(commands.openings);
         for stream in commands.dirty {
             stream.flagged.store(false, Ordering::Release);
+            self.seek_waiting(connection, &stream, effects);
         }
-        self.refuse_waiting("the connection is closed", effects);
-    }
-
-    pub(super) fn refuse_waiting(&mut self, why: &str, effects: &mut Effects) {
-        for Opening { stream, .. } in std::mem::take(&mut self.waiting) {
-            stream.set_kept_back();
-            lose(&stream, why, effects);
-        }
-    }
-
-    /// Client: the channel learns that the server speaks HTTP/2.
-    fn announce(&mut self, connection: &Arc<Connection>, effects: &mut Effects) {
-        if let Role::Client(events) = &connection.role
-            && !self.announced
-            && self.protocol.is_open()
-            && connection.socket.verdict() == Verdict::Http2
-        {
-            self.announced = true;
-            effects.ready.push((Weak::clone(events), Arc::clone(connection)));
-        }
+        self.return_waiting(connection, effects);
     }
 }

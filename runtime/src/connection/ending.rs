@@ -9,7 +9,7 @@ use h2::Reason;
 
 use super::core::Core;
 use super::protocol::Protocol;
-use super::settle::lose;
+use super::settle::{self, lose};
 use super::{Connection, Role, settings};
 use crate::context::CancelCause;
 use crate::stream::effects::Effects;
@@ -58,6 +58,7 @@ impl Core {
             self.protocol.shut(Reason::NO_ERROR);
             self.carry(connection, effects);
         }
+        self.check_idleness(connection, now, effects);
         if self.closing.is_some_and(|since| now.duration_since(since) >= settings::LINGER) {
             self.give_up(connection, "the connection was closed", effects);
         }
@@ -100,7 +101,7 @@ impl Core {
     }
 
     pub(super) fn cut(&mut self, connection: &Arc<Connection>, cause: CancelCause, effects: &mut Effects) {
-        self.refuse_waiting("the channel was closed", effects);
+        self.return_waiting(connection, effects);
         for key in self.table.keys() {
             let Some((slot, _)) = self.table.get(key) else { continue };
             let stream = Arc::clone(&slot.stream);
@@ -128,7 +129,7 @@ impl Core {
     pub(super) fn closed(&mut self, connection: &Arc<Connection>, error: Option<h2::Error>, effects: &mut Effects) {
         let mut why = match &error {
             None => "the peer closed the connection".to_owned(),
-            Some(error) => error.to_string(),
+            Some(error) => settle::cause(connection, error),
         };
         match connection.socket.verdict() {
             Verdict::Http2 => tracing::debug!(peer = ?connection.ends.peer, %why, "connection closed"),
@@ -169,10 +170,7 @@ impl Core {
         if catch_unwind(AssertUnwindSafe(|| drop((slots, before)))).is_err() {
             tracing::error!("dropping the handles of a broken connection panicked");
         }
-        self.refuse_waiting(why, effects);
-        if let Role::Client(events) = &connection.role {
-            effects.lost.push((Weak::clone(events), Arc::clone(connection), why.to_owned()));
-        }
+        self.leave(connection, why, effects);
         self.closing = Some(Instant::now());
         if dead {
             self.bury(connection);
@@ -209,7 +207,7 @@ impl Core {
         let drained = self.draining.filter(|_| self.closing.is_none() && self.table.is_empty());
         let drained = drained.map(|since| since + settings::DRAIN_PING);
         let closing = self.closing.map(|since| since + settings::LINGER);
-        [handshake, block, stuck, drained, closing].into_iter().flatten().min()
+        [handshake, block, stuck, drained, closing, self.idle_alarm].into_iter().flatten().min()
     }
 
     pub(super) fn set_timer(&mut self, connection: &Arc<Connection>) {

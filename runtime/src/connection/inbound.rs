@@ -76,6 +76,7 @@ fn pump_all(slot: &mut Slot, waker: &Waker, effects: &mut Effects, broken: &mut 
 }
 
 fn head_arrived(slot: &mut Slot, response: Response<RecvStream>, effects: &mut Effects) -> Option<End> {
+    slot.stream.commit();
     let (parts, body) = response.into_parts();
     let ended = body.is_end_stream();
     slot.recv = if ended { RecvHandle::Ended(body) } else { RecvHandle::Body(body) };

@@ -8,8 +8,10 @@ mod ending;
 mod inbound;
 pub(crate) mod kick;
 pub(crate) mod lead;
+mod news;
 mod opening;
 mod outbound;
+mod places;
 mod protocol;
 pub(crate) mod settings;
 mod settle;
@@ -35,7 +37,9 @@ use crate::transport::socket::Socket;
 use core::Core;
 use kick::{Kick, Kicked};
 use lead::Lead;
+pub(crate) use news::{ClientEvents, News};
 pub(crate) use opening::Opening;
+use places::Places;
 use settings::Bounds;
 
 /// A queued message waits at most about this long for company before it is sent.
@@ -117,19 +121,22 @@ pub(crate) trait Method: Send + Sync {
     fn run(&self, stream: &Arc<Stream>, metadata: Metadata);
 }
 
-/// What a channel hears from its connection. Called under no lock.
-pub(crate) trait ClientEvents: Send + Sync {
-    /// The server speaks HTTP/2: calls may be made on this connection.
-    fn ready(&self, connection: &Arc<Connection>);
-    /// No new calls on this connection: the server drains, or it is lost. May be told more than once, and after the
-    /// channel has gone on to another one.
-    fn lost(&self, connection: &Arc<Connection>, why: &str);
-}
-
 /// Which side of the connection we are.
 pub(crate) enum Role {
     Server(Arc<dyn Calls>),
     Client(Weak<dyn ClientEvents>),
+}
+
+/// What a channel gives to a connection that it makes.
+pub(crate) struct ClientRole {
+    pub(crate) events: Weak<dyn ClientEvents>,
+    pub(crate) lead: Lead,
+    /// Set while calls of the channel wait for a place.
+    pub(crate) wanted: Arc<AtomicBool>,
+    /// How long the connection goes without a call before the channel hears of it; `None`: it never does.
+    pub(crate) idle_limit: Option<Duration>,
+    /// The number of a stream after which no further one is opened.
+    pub(crate) last_stream: u32,
 }
 
 /// What other threads ask of a connection, apart from streams with something to do.
@@ -172,6 +179,12 @@ pub(crate) struct Connection {
     pub(crate) ends: Arc<Ends>,
     role: Role,
     lead: Option<Lead>,
+    /// Client: the streams that the server allows.
+    pub(crate) places: Places,
+    /// Client: how long an extra connection goes without a call before the channel hears of it.
+    idle_limit: Option<Duration>,
+    /// Client: the number of a stream after which no further one is opened.
+    last_stream: u32,
     origin: Instant,
     /// Microseconds from `origin` to the last write; stored by the driver, read by senders.
     flushed: AtomicU64,
@@ -201,31 +214,18 @@ impl Connection {
     ) -> Arc<Self> {
         let socket = Arc::new(Socket::new(stream, Expect::Preface, Instant::now()));
         let core = Core::server(&socket, bounds);
-        Arc::new(Self::new(socket, core, token, lane, ends, Role::Server(calls), None))
+        Arc::new(Self::new(socket, core, token, lane, ends, Role::Server(calls)))
     }
 
-    pub(crate) fn client(
-        stream: TcpStream,
-        token: usize,
-        lane: &Arc<Lane>,
-        ends: Ends,
-        events: Weak<dyn ClientEvents>,
-        lead: Lead,
-    ) -> Arc<Self> {
+    pub(crate) fn client(stream: TcpStream, token: usize, lane: &Arc<Lane>, ends: Ends, role: ClientRole) -> Arc<Self> {
+        let ClientRole { events, lead, wanted, idle_limit, last_stream } = role;
         let socket = Arc::new(Socket::new(stream, Expect::Settings, Instant::now()));
         let core = Core::client(&socket, Bounds::default());
-        Arc::new(Self::new(socket, core, token, lane, ends, Role::Client(events), Some(lead)))
+        let connection = Self::new(socket, core, token, lane, ends, Role::Client(events));
+        Arc::new(Self { lead: Some(lead), places: Places::new(wanted), idle_limit, last_stream, ..connection })
     }
 
-    fn new(
-        socket: Arc<Socket>,
-        core: Core,
-        token: usize,
-        lane: &Arc<Lane>,
-        ends: Ends,
-        role: Role,
-        lead: Option<Lead>,
-    ) -> Self {
+    fn new(socket: Arc<Socket>, core: Core, token: usize, lane: &Arc<Lane>, ends: Ends, role: Role) -> Self {
         Self {
             kick: Kick::new(),
             core: Mutex::new(core),
@@ -237,7 +237,10 @@ impl Connection {
             last_turn: AtomicU64::new(0),
             ends: Arc::new(ends),
             role,
-            lead,
+            lead: None,
+            places: Places::new(Arc::default()),
+            idle_limit: None,
+            last_stream: settings::LAST_STREAM,
             origin: Instant::now(),
             flushed: AtomicU64::new(0),
             dead: AtomicBool::new(false),
@@ -254,6 +257,10 @@ impl Connection {
     /// Client: who may read this connection's socket.
     pub(crate) fn lead(&self) -> Option<&Lead> {
         self.lead.as_ref()
+    }
+
+    fn idle_limit(&self) -> Option<Duration> {
+        self.idle_limit
     }
 
     /// Nothing can be sent or received any more.

@@ -1,6 +1,5 @@
 //! How calls begin: accepted by a server, opened by a client.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -11,9 +10,10 @@ use h2::RecvStream;
 use h2::server::SendResponse;
 use http::{Request, Response};
 
+use super::core::Core;
 use super::protocol::Protocol;
 use super::table::{RecvHandle, SendHandle, Table};
-use super::{Accepted, Calls, Connection};
+use super::{Accepted, Calls, Connection, settle};
 use crate::context::{CallState, CancelCause};
 use crate::metadata::Metadata;
 use crate::method_name::MethodName;
@@ -25,59 +25,64 @@ use crate::stream::inbox::End;
 use crate::stream::{Side, Stream};
 
 /// Client: a call that wants a stream.
+#[derive(Debug)]
 pub(crate) struct Opening {
     pub(crate) stream: Arc<Stream>,
     pub(crate) request: Request<()>,
 }
 
-/// How far opening came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Opened {
-    /// Nothing waits, or the peer allows no more streams.
-    AsAllowed,
-    /// h2 takes no further stream at the moment.
-    Blocked,
-}
-
-/// Client: opens what has a place, first come first served. A request is only handed to h2 when the peer allows one
-/// more stream: h2 would open and then reset calls that were cancelled while it queued them.
-pub(super) fn open_waiting(
-    waiting: &mut VecDeque<Opening>,
-    protocol: &mut Protocol,
-    table: &mut Table,
-    effects: &mut Effects,
-) -> Result<Opened, h2::Error> {
-    let Protocol::Client { opener: Some(opener), .. } = protocol else { return Ok(Opened::Blocked) };
-    while !waiting.is_empty() && table.active() < opener.current_max_send_streams() {
-        // The stream opened last may not be on its way yet; its waker makes for another look.
-        let waker = table.opening_waker();
-        match opener.poll_ready(&mut Context::from_waker(&waker)) {
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(error)) => return Err(error),
-            Poll::Pending => return Ok(Opened::Blocked),
-        }
-        let Some(Opening { stream, mut request }) = waiting.pop_front() else { return Ok(Opened::AsAllowed) };
-        if stream.state.cause().is_some() {
-            // Cancelled while it waited: it was never on the wire.
-            stream.over(effects);
-            continue;
-        }
-        if let Some(deadline) = stream.state.deadline() {
-            // What was left when the call was made is not what is left after waiting for a place.
-            request_head::set_timeout(&mut request, deadline.saturating_duration_since(Instant::now()));
-        }
-        match opener.send_request(request, false) {
-            Ok((response, send)) => {
-                let key = table.insert(stream, SendHandle::Stream(send), RecvHandle::Response(response));
-                table.woken.push(key);
+impl Core {
+    /// Client: opens what has a place, first come first served. A request is only handed to h2 when the peer allows one
+    /// more stream: h2 would open and then reset calls that were cancelled while it queued them.
+    pub(super) fn open_waiting(&mut self, connection: &Arc<Connection>, effects: &mut Effects) {
+        self.blocked = false;
+        while !self.waiting.is_empty() && self.protocol.allows_more_than(self.table.active()) {
+            let Protocol::Client { opener: Some(opener), .. } = &mut self.protocol else { return };
+            // The stream opened last may not be on its way yet; its waker makes for another look.
+            let waker = self.table.opening_waker();
+            match opener.poll_ready(&mut Context::from_waker(&waker)) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => {
+                    // Most likely after GOAWAY: calls that run go on, and the channel makes a new connection for these.
+                    let why = settle::cause(connection, &error);
+                    return self.leave(connection, &format!("the connection takes no new calls: {why}"), effects);
+                }
+                Poll::Pending => {
+                    self.blocked = true;
+                    return;
+                }
             }
-            Err(error) => {
-                let status = Status::unavailable(format!("the call could not be opened: {error}")).with_source(error);
-                stream.finished(End::Failed(status), None, effects);
+            let Some(Opening { stream, mut request }) = self.waiting.pop_front() else { return };
+            if stream.state.cause().is_some() {
+                // Cancelled while it waited: it was never on the wire.
+                self.table.left += 1;
+                stream.over(effects);
+                continue;
+            }
+            if let Some(deadline) = stream.state.deadline() {
+                // What was left when the call was made is not what is left after waiting for a place.
+                request_head::set_timeout(&mut request, deadline.saturating_duration_since(Instant::now()));
+            }
+            match opener.send_request(request, false) {
+                Ok((response, send)) => {
+                    connection.places.count_opened();
+                    let used_up = response.stream_id().as_u32() >= connection.last_stream;
+                    let key = self.table.insert(stream, SendHandle::Stream(send), RecvHandle::Response(response));
+                    self.table.woken.push(key);
+                    if used_up && !self.leaving {
+                        self.leave(connection, "the connection has used up its numbers for streams", effects);
+                        return self.drain(connection, effects);
+                    }
+                }
+                Err(error) => {
+                    self.table.left += 1;
+                    let why = format!("the call could not be opened: {error}");
+                    let status = Status::unavailable(why).with_source(error);
+                    stream.finished(End::Failed(status), None, effects);
+                }
             }
         }
     }
-    Ok(Opened::AsAllowed)
 }
 
 /// Server: takes on a call, or answers it at once.

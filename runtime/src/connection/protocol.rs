@@ -94,12 +94,17 @@ impl Protocol {
         }
     }
 
+    /// Client: how many streams the peer allows at a time; none once we have said goodbye.
+    pub(super) fn max_streams(&self) -> usize {
+        match self {
+            Self::Client { opener: Some(opener), .. } => opener.current_max_send_streams(),
+            _ => 0,
+        }
+    }
+
     /// Client: whether the peer allows more streams than `active`.
     pub(super) fn allows_more_than(&self, active: usize) -> bool {
-        match self {
-            Self::Client { opener: Some(opener), .. } => active < opener.current_max_send_streams(),
-            _ => false,
-        }
+        active < self.max_streams()
     }
 
     pub(super) fn set_window(&mut self, size: u32) {

@@ -41,6 +41,10 @@ pub(crate) const MAX_STREAMS: u32 = 1024;
 /// Streams a client opens before the server's SETTINGS arrive; h2 would open any number and see them refused.
 pub(crate) const FIRST_STREAMS: usize = 100;
 
+/// Numbers of streams only rise, and the last is 2^31 - 1 (RFC 9113, section 5.1.1). A client's connection takes no further
+/// call from here on, while there is still room for what is on its way.
+pub(crate) const LAST_STREAM: u32 = 3 << 29;
+
 /// Calls that the client has reset before they were accepted, in one read. h2's default of 20 ends the connection of a client
 /// that cancels a burst of calls; one read budget holds fewer than this, at 29 bytes for the smallest call and its reset.
 pub(crate) const RESET_BEFORE_ACCEPT: usize = 4096;

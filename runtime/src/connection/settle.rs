@@ -1,5 +1,6 @@
 //! What a stream's news mean for its call, on either side.
 
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -9,7 +10,7 @@ use h2::Reason;
 use super::inbound::Received;
 use super::outbound::{self, Sent};
 use super::table::{RecvHandle, SendHandle, Slot};
-use super::{Connection, settings};
+use super::{Connection, News, Opening, settings};
 use crate::code::Code;
 use crate::context::CancelCause;
 use crate::protocol::mapping;
@@ -24,9 +25,21 @@ pub(super) fn lose(stream: &Arc<Stream>, why: &str, effects: &mut Effects) {
     match stream.side {
         Side::Server => stream.cancelled_by(CancelCause::ConnectionLost, effects),
         Side::Client => {
-            let status = lost(&stream.connection, why);
+            let status = lost(stream.connection(), why);
             stream.finished(End::Failed(status), Some(CancelCause::ConnectionLost), effects);
         }
+    }
+}
+
+/// Why a connection ended, as far as the peer has told: what it said when it said goodbye comes first.
+pub(super) fn cause(connection: &Connection, error: &h2::Error) -> String {
+    // h2's words for an end of file among them.
+    let hung_up = error.get_io().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+    let end = if hung_up { "the peer closed the connection".to_owned() } else { error.to_string() };
+    match connection.socket.goaway() {
+        None => end,
+        Some(goaway) if error.is_go_away() && error.is_remote() => goaway.to_string(),
+        Some(goaway) => format!("{goaway}, then: {end}"),
     }
 }
 
@@ -128,7 +141,10 @@ fn failure(error: &h2::Error, stream: &Stream) -> (Status, CancelCause) {
         }
         Some(reason) if error.is_library() => (mapping::violation(reason), CancelCause::PeerReset),
         Some(reason) => (mapping::reset(reason, Side::Client), CancelCause::PeerReset),
-        None => (lost(&stream.connection, &error.to_string()), CancelCause::ConnectionLost),
+        None => {
+            let connection = stream.connection();
+            (lost(connection, &cause(connection, error)), CancelCause::ConnectionLost)
+        }
     }
 }
 
@@ -165,7 +181,16 @@ pub(super) fn client_received(slot: &mut Slot, received: Received, effects: &mut
             // REFUSED_STREAM and a GOAWAY that leaves the stream out promise that nothing was done (RFC 9113, sections 6.8
             // and 8.7).
             let left_out = error.is_go_away() && error.is_remote();
-            if left_out || (error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM)) {
+            let refused = left_out || (error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM));
+            // A response that has begun shows that the promise does not hold.
+            let begun = !matches!(slot.recv, RecvHandle::Response(_));
+            if refused && !begun && stream.state.cause().is_none() && !is_late(&stream) {
+                if let Some(request) = stream.rewind() {
+                    tracing::debug!(method = stream.state.method(), %error, "the call was not processed and is made again");
+                    let connection = Arc::clone(stream.connection());
+                    connection.tell(News::Returned(Opening { stream, request }), effects);
+                    return true;
+                }
                 stream.set_refused();
             }
             let (status, cause) = failure(&error, &stream);

@@ -130,6 +130,8 @@ pub(super) struct Table {
     incomplete: u64,
     /// Slots whose call is over.
     lingering: usize,
+    /// Client: places for streams that have become free and were not given back yet.
+    pub(super) left: usize,
 }
 
 impl Table {
@@ -144,6 +146,7 @@ impl Table {
             withheld: false,
             incomplete: 0,
             lingering: 0,
+            left: 0,
         }
     }
 
@@ -209,6 +212,7 @@ impl Table {
         self.held -= slot.held;
         self.partial -= slot.partial;
         self.lingering -= usize::from(slot.lingers);
+        self.left += usize::from(!slot.lingers);
         if self.slots.is_empty() && self.wakers.len() > KEPT {
             // An idle connection keeps no memory for the streams it once had.
             self.slots = Slab::new();
@@ -226,6 +230,7 @@ impl Table {
         if slot.over && !slot.lingers {
             slot.lingers = true;
             self.lingering += 1;
+            self.left += 1;
         }
         if slot.partial == 0 {
             slot.incomplete_since = 0;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use super::Stream;
-use crate::connection::{Accepted, ClientEvents, Connection};
+use crate::connection::{Accepted, ClientEvents, News};
 use crate::context::{Callback, CancelCause};
 use crate::wait::{WakeSet, callbacks};
 
@@ -20,29 +20,25 @@ pub(crate) struct Effects {
     pub(crate) unused: Vec<Callback>,
     /// Calls whose handler can start.
     pub(crate) accepted: Vec<Accepted>,
-    /// Channels whose connection can be used now.
-    pub(crate) ready: Vec<(Weak<dyn ClientEvents>, Arc<Connection>)>,
-    /// Channels whose connection is lost, and why.
-    pub(crate) lost: Vec<(Weak<dyn ClientEvents>, Arc<Connection>, String)>,
+    /// What channels hear from their connections, in this order.
+    pub(crate) news: Vec<(Weak<dyn ClientEvents>, News)>,
+    /// Streams that were found at a connection which they have left: they have something to do at the new one.
+    pub(crate) moved: Vec<Arc<Stream>>,
 }
 
 impl Effects {
     pub(crate) fn fire(self) {
-        let Self { wakes, cancels, callbacks, unused, accepted, ready, lost } = self;
+        let Self { wakes, cancels, callbacks, unused, accepted, news, moved } = self;
         // Before the callers wake, so that one who tries again finds the channel without the lost connection.
-        for (events, connection) in ready {
-            if let Some(events) = events.upgrade() {
-                events.ready(&connection);
-            }
-        }
-        for (events, connection, why) in lost {
-            if let Some(events) = events.upgrade() {
-                events.lost(&connection, &why);
-            }
+        for (events, news) in news {
+            news.tell(&events);
         }
         wakes.fire();
         for call in accepted {
             call.start();
+        }
+        for stream in moved {
+            stream.flush();
         }
         for (stream, cause) in cancels {
             stream.cancel(cause);

@@ -159,6 +159,11 @@ impl Inbox {
         self.waiters.add(waiter);
     }
 
+    /// Wakes everybody, for another look.
+    pub(crate) fn rouse(&mut self, wakes: &mut WakeSet) {
+        self.waiters.take(wakes);
+    }
+
     pub(crate) fn unwatch(&mut self, waiter: &Arc<Waiter>) {
         self.waiters.remove(waiter);
     }

@@ -2,14 +2,16 @@
 
 pub(crate) mod delivery;
 pub(crate) mod effects;
+mod home;
 pub(crate) mod inbox;
 pub(crate) mod outbox;
+pub(crate) mod replay;
 pub(crate) mod sender;
 pub(crate) mod streaming;
 pub(crate) mod wait;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -19,11 +21,12 @@ use crate::codec::Batch;
 use crate::compression::Coding;
 use crate::connection::Connection;
 use crate::context::{CallState, CancelCause, Context};
-use crate::lane::timers::{Due, TimerKey};
+use crate::lane::timers::Due;
 use crate::metadata::Metadata;
 pub(crate) use crate::protocol::mapping::Side;
 use crate::status::Status;
 use effects::Effects;
+use home::{HomeTimer, Homes};
 use inbox::{End, Inbox, Taken};
 use outbox::{Finish, Outbox, Refused, Sending};
 use wait::TimedOut;
@@ -56,14 +59,14 @@ const RELEASE_STEP: usize = 64 * 1024;
 /// # Locks
 /// `inbox`, `outbox` and `timer` are leaves (level 4); no two are ever held together.
 pub(crate) struct Stream {
-    pub(crate) connection: Arc<Connection>,
+    homes: Homes,
     pub(crate) side: Side,
     pub(crate) state: Arc<CallState>,
     pub(crate) limits: MessageLimits,
     pub(crate) coding: Coding,
     inbox: Mutex<Inbox>,
     outbox: Mutex<Outbox>,
-    timer: Mutex<Option<TimerKey>>,
+    timer: Mutex<HomeTimer>,
     pub(crate) slot: AtomicUsize,
     pub(crate) flagged: AtomicBool,
     /// Received bytes that the application has taken and the drive has not given back to the peer yet.
@@ -76,8 +79,12 @@ pub(crate) struct Stream {
     too_slow: AtomicBool,
     /// Client: the server has said that it has not begun with the call. Set by the drive, before the outcome.
     refused: AtomicBool,
-    /// Client: the call was never handed to h2. Set by the drive, before the outcome.
-    kept_back: AtomicBool,
+    /// Client: the call waits in the channel's queue for a place. Set and cleared under the channel's lock.
+    queued: AtomicBool,
+    /// Client: the call's number in its channel, by which it queues. Stored before the call is opened.
+    pub(crate) ticket: AtomicU64,
+    /// Client: what the call sends is kept until its answer begins. Stored before the call is opened.
+    keeps: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -104,7 +111,7 @@ impl Stream {
     ) -> Arc<Self> {
         let unsent = Arc::clone(&connection.unsent);
         let stream = Arc::new(Self {
-            connection,
+            homes: Homes::new(connection),
             side,
             state,
             limits,
@@ -119,7 +126,9 @@ impl Stream {
             own_deadline: AtomicBool::new(false),
             too_slow: AtomicBool::new(false),
             refused: AtomicBool::new(false),
-            kept_back: AtomicBool::new(false),
+            queued: AtomicBool::new(false),
+            ticket: AtomicU64::new(0),
+            keeps: AtomicBool::new(false),
         });
         stream.state.attach(&stream);
         stream
@@ -135,30 +144,6 @@ impl Stream {
 
     pub(crate) fn context(&self) -> Context {
         Context::of(Arc::clone(&self.state))
-    }
-
-    /// Asks the lane to enforce the deadline even if nobody waits.
-    pub(crate) fn set_timer(self: &Arc<Self>) {
-        let Some(deadline) = self.state.deadline() else { return };
-        let target: Weak<Self> = Arc::downgrade(self);
-        let lane = &self.connection.lane;
-        let (key, earliest) = lane.timers.add(deadline, target);
-        *lock(&self.timer) = Some(key);
-        if self.state.is_over() {
-            // The call ended before there was a timer to clear.
-            self.clear_timer();
-            return;
-        }
-        if earliest {
-            lane.wake();
-        }
-    }
-
-    fn clear_timer(&self) {
-        let key = lock(&self.timer).take();
-        if let Some(key) = key {
-            self.connection.lane.timers.remove(key);
-        }
     }
 
     // What the application does.
@@ -208,11 +193,11 @@ impl Stream {
         if self.taken.load(Ordering::Relaxed) == 0 {
             return;
         }
-        self.touch();
+        let (connection, _) = self.touch();
         if blocks {
-            self.connection.flush_queued();
+            connection.flush_queued();
         } else {
-            self.connection.drive(false);
+            connection.drive(false);
         }
     }
 
@@ -246,8 +231,7 @@ impl Stream {
             Err(Refused::Full) => {}
         }
         // The drive may make room at once.
-        self.touch();
-        self.connection.drive(false);
+        self.flush();
         let deadline = [limit, self.state.deadline()].into_iter().flatten().min();
         let waited = wait::until(
             Some(self),
@@ -321,23 +305,24 @@ impl Stream {
     }
 
     fn queued(self: &Arc<Self>, bytes: usize) {
-        let newly = self.touch();
-        self.connection.message_queued(newly, bytes);
+        let (connection, newly) = self.touch();
+        connection.message_queued(newly, bytes);
     }
 
-    /// Puts the stream on the connection's list of streams with something to do; true if it was not there.
-    pub(crate) fn touch(self: &Arc<Self>) -> bool {
+    /// Puts the stream on its connection's list of streams with something to do; true if it was not there. The caller
+    /// drives the connection that this names, for the stream may move on at any moment.
+    fn touch(self: &Arc<Self>) -> (&Arc<Connection>, bool) {
+        let connection = self.connection();
         let newly = !self.flagged.swap(true, Ordering::AcqRel);
         if newly {
-            self.connection.add_dirty(Arc::clone(self));
+            connection.add_dirty(Arc::clone(self));
         }
-        newly
+        (connection, newly)
     }
 
     /// Sends what is queued now.
     pub(crate) fn flush(self: &Arc<Self>) {
-        self.touch();
-        self.connection.drive(false);
+        self.touch().0.drive(false);
     }
 
     /// No more messages after those that are queued.
@@ -412,7 +397,7 @@ impl Stream {
     pub(crate) fn cancel(self: &Arc<Self>, cause: CancelCause) {
         let mut effects = Effects::default();
         if self.state.cancelled(cause, &mut effects) {
-            let status = cause.status(self.side);
+            let status = self.status_of(cause);
             self.inbox().fail_at_once(status.clone(), &mut effects.wakes);
             {
                 let mut outbox = self.outbox();
@@ -438,19 +423,19 @@ impl Stream {
         self.refused.load(Ordering::Acquire)
     }
 
-    /// Client: nothing of the call has left this side.
-    pub(crate) fn was_kept_back(&self) -> bool {
-        self.kept_back.load(Ordering::Acquire)
+    /// Client: the call waits in its channel's queue.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.queued.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_queued(&self, queued: bool) {
+        self.queued.store(queued, Ordering::Release);
     }
 
     // What the drive does.
 
     pub(crate) fn set_refused(&self) {
         self.refused.store(true, Ordering::Release);
-    }
-
-    pub(crate) fn set_kept_back(&self) {
-        self.kept_back.store(true, Ordering::Release);
     }
 
     /// Server: the call is cancelled by something that happened to its connection.

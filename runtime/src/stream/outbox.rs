@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::{Bytes, BytesMut};
 use h2::Reason;
 
+use super::replay::Kept;
 use crate::metadata::Metadata;
 use crate::status::Status;
 use crate::wait::{Waiter, WaiterList, WakeSet};
@@ -55,6 +56,8 @@ pub(crate) struct Outbox {
     pub(crate) trailers: Metadata,
     /// The stream is to be reset with this reason.
     pub(crate) reset: Option<Reason>,
+    /// Client: what went out, for as long as the call may have to be made again.
+    pub(super) kept: Option<Box<Kept>>,
     waiters: WaiterList,
     /// Bytes of responses, which are queued whatever the quota, in all outboxes of the connection. What a stream queues within its
     /// quota does not count: it may wait for a window that only opens once another call of the same client is answered.
@@ -90,6 +93,7 @@ impl Outbox {
             head_now: false,
             trailers: Metadata::new(),
             reset: None,
+            kept: None,
             waiters: WaiterList::default(),
             unsent,
             counted: 0,
@@ -162,7 +166,23 @@ impl Outbox {
             if front.len() <= limit { self.queue.pop_front().unwrap_or_default() } else { front.split_to(limit) };
         self.len -= chunk.len();
         self.uncount(chunk.len());
+        if let Some(kept) = &mut self.kept
+            && !kept.add(&chunk)
+        {
+            self.kept = None;
+        }
         chunk
+    }
+
+    /// Puts a chunk that was taken back to the front.
+    pub(super) fn put_back(&mut self, chunk: Bytes) {
+        self.len += chunk.len();
+        self.queue.push_front(chunk);
+    }
+
+    /// Wakes everybody, for another look.
+    pub(crate) fn rouse(&mut self, wakes: &mut WakeSet) {
+        self.waiters.take(wakes);
     }
 
     pub(crate) fn unwatch(&mut self, waiter: &Arc<Waiter>) {
@@ -191,6 +211,7 @@ impl Outbox {
         if !matches!(self.sending, Sending::Closed(_)) {
             self.sending = Sending::Closed(status);
         }
+        self.kept = None;
         self.queue.clear();
         self.tail = BytesMut::new();
         self.uncount(self.counted);

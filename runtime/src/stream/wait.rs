@@ -22,10 +22,9 @@ pub(crate) fn until<R>(
     forget: impl FnOnce(&Arc<Waiter>),
 ) -> Result<R, TimedOut> {
     let waiter = Waiter::current();
-    let connection = stream.map(|stream| &stream.connection);
     // What this thread has queued must be on its way before it blocks.
-    if let Some(connection) = connection {
-        connection.flush_queued();
+    if let Some(stream) = stream {
+        stream.connection().flush_queued();
     }
     loop {
         // Notices from here on count, older ones are forgotten: `check` looks at what they were about.
@@ -37,7 +36,8 @@ pub(crate) fn until<R>(
             forget(&waiter);
             return Err(TimedOut);
         }
-        match connection.and_then(|connection| connection.lead()) {
+        // Asked each time: a call that moves to another connection wakes who waits for it.
+        match stream.and_then(|stream| stream.connection().lead()) {
             Some(lead) => lead.wait(&waiter, deadline),
             None => waiter.park(deadline),
         }

@@ -2,5 +2,6 @@
 
 pub(crate) mod first_bytes;
 pub(crate) mod frames;
+pub(crate) mod goaway;
 pub(crate) mod h2_io;
 pub(crate) mod socket;

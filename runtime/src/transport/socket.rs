@@ -12,6 +12,7 @@ use mio::net::TcpStream;
 
 use super::first_bytes::{Expect, FirstBytes, Verdict};
 use super::frames::{Excess, PREFACE, Traffic};
+use super::goaway::{Goaway, GoawayWatch};
 
 /// Bytes read from one connection in one drive. h2 reads until the socket says Pending, so that without a budget one
 /// busy peer would hold the lane.
@@ -54,8 +55,12 @@ struct State {
     eof: bool,
     out: Vec<u8>,
     sent: usize,
+    /// Writing has failed. What is written from then on is thrown away, and reading goes on to its end: what the peer has
+    /// said before it hung up tells more than the error of a write.
     error: Option<io::Error>,
     first: FirstBytes,
+    /// Client: listens for the server's goodbye.
+    goaway: Option<GoawayWatch>,
     /// The buffer was empty before this drive: waiting begins now.
     first_output: bool,
     last_progress: Instant,
@@ -83,6 +88,8 @@ pub(crate) struct Finished {
     pub(crate) wrote: bool,
     /// Reading had to wait and need not any more: the leader must come, whoever drove.
     pub(crate) resumes: bool,
+    /// Writing has failed: the leader reads what is left, and then the end.
+    pub(crate) broken: bool,
 }
 
 impl Socket {
@@ -99,6 +106,7 @@ impl Socket {
             sent: 0,
             error: None,
             first: FirstBytes::new(expect),
+            goaway: (expect == Expect::Settings).then(GoawayWatch::default),
             first_output: false,
             last_progress: now,
             traffic: Traffic::new(incoming, outgoing, now),
@@ -160,7 +168,7 @@ impl Socket {
             let out = std::mem::take(&mut state.out);
             let _ = SPARE.try_with(|spare| spare.replace(out));
         }
-        Finished { unread: state.unread, wrote, resumes }
+        Finished { unread: state.unread, wrote, resumes, broken: state.error.is_some() }
     }
 
     /// Since when unsent bytes have been waiting without any progress.
@@ -188,6 +196,11 @@ impl Socket {
         self.state().first.verdict()
     }
 
+    /// The server's last GOAWAY.
+    pub(crate) fn goaway(&self) -> Option<Goaway> {
+        self.state().goaway.as_ref().and_then(GoawayWatch::last).cloned()
+    }
+
     /// What the peer's first bytes look like.
     pub(crate) fn describe_first_bytes(&self) -> String {
         self.state().first.describe()
@@ -199,7 +212,7 @@ impl Socket {
         if state.eof {
             return true;
         }
-        if !self.readable.load(Ordering::Acquire) {
+        if !self.readable.load(Ordering::Acquire) && state.error.is_none() {
             return false;
         }
         if !state.reads || state.budget == 0 {
@@ -237,7 +250,8 @@ impl Socket {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.readable.store(false, Ordering::Release);
-                    return Poll::Pending;
+                    // Everything the peer has said is taken: now the error of the write may be told.
+                    return state.error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
                 }
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -257,23 +271,23 @@ impl Socket {
             let text = format!("the peer does not speak HTTP/2: {}", state.first.describe());
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
+        if let Some(watch) = &mut state.goaway {
+            watch.saw(&buf[..n]);
+        }
         Ok(n)
     }
 
     /// Buffers bytes for the one write of this turn; Pending when the peer does not take what is already there.
     pub(crate) fn write(&self, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let mut state = self.state();
-        if let Some(error) = state.error.take() {
-            return Poll::Ready(Err(error));
-        }
         if state.out.len() - state.sent >= WRITE_BUFFER {
             self.write_out(&mut state, Instant::now());
-            if let Some(error) = state.error.take() {
-                return Poll::Ready(Err(error));
-            }
             if state.out.len() - state.sent >= WRITE_BUFFER {
                 return Poll::Pending;
             }
+        }
+        if state.error.is_some() {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
         if state.out.capacity() == 0 {
             state.out = SPARE.try_with(RefCell::take).unwrap_or_default();
@@ -337,7 +351,6 @@ impl Socket {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.await_writable(state),
-                // Told to h2 by the next write; until then reading goes on, for the answer may already be here.
                 Err(error) => state.error = Some(error),
             }
         }

@@ -26,11 +26,6 @@ pub(crate) struct WakeSet {
 }
 
 impl WaiterList {
-    /// A list with nobody in it.
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
     /// Enters `waiter`, unless it is in the list already: a wait loop enters itself each time
     /// round.
     pub(crate) fn add(&mut self, waiter: &Arc<Waiter>) {
@@ -111,7 +106,7 @@ mod tests {
     }
 
     fn list(waiters: &[Arc<Waiter>]) -> WaiterList {
-        let mut list = WaiterList::new();
+        let mut list = WaiterList::default();
         for waiter in waiters {
             list.add(waiter);
         }

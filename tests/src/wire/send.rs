@@ -256,4 +256,17 @@ impl Wire {
         // A peer that is closing may be gone already; what matters then shows at the next read.
         let _gone = self.try_send_frame(kind::WINDOW_UPDATE, 0, stream, &increment.to_be_bytes());
     }
+
+    /// Leaves the peer's answer to a PING unread, so that dropping the script resets the TCP connection instead of ending
+    /// it. What is sent in between still goes out.
+    ///
+    /// # Panics
+    /// As [`Wire::send_raw`]; when no answer comes in time.
+    #[track_caller]
+    pub fn arm_reset(&mut self) {
+        self.send_ping(*b"unheard!");
+        self.socket.set_read_timeout(Some(self.patience)).expect("the timeout is not zero");
+        let seen = self.socket.peek(&mut [0]).expect("the peer answers a PING");
+        assert_eq!(seen, 1, "the connection is open");
+    }
 }
