@@ -25,6 +25,17 @@ CASES = """
     timeout_on_sleeping_server concurrent_large_unary rpc_soak channel_soak
 """.split()
 
+# More than the interoperability tests ask for, one function of the program for each.
+MORE_FROM_GRPCIO = """
+    deadline_is_propagated deadline_ends_the_handler cancellation_is_seen_with_its_cause lost_client_is_seen_with_its_cause
+    rich_status metadata large_metadata gzip deflate message_limits streams_of_100_mib keepalive_pings_do_no_harm
+    graceful_shutdown wait_for_ready_reconnects
+""".split()
+MORE_TO_GRPCIO = """
+    deadline_is_propagated deadline_ends_the_call cancellation rich_status metadata large_metadata gzip deflate
+    message_limits streams_of_100_mib keepalive_pings graceful_shutdown reconnect
+""".split()
+
 # What grpcio's API cannot do. Nothing else is left out.
 GAPS = {
     (FROM_GRPCIO, "client_compressed_streaming"): "compression is an argument of the whole call, not of a message",
@@ -92,6 +103,10 @@ def main():
     theirs = lambda program: [sys.executable, os.path.join(HERE, program)]
     run_cases(tally, FROM_GRPCIO, ours("interop-server"), theirs("interop_client.py"))
     run_cases(tally, TO_GRPCIO, theirs("interop_server.py"), ours("interop-client"))
+    for case in MORE_FROM_GRPCIO:
+        tally.run(FROM_GRPCIO, case, [*theirs("from_grpcio.py"), case, *ours("told-peer")])
+    for case in MORE_TO_GRPCIO:
+        tally.run(TO_GRPCIO, case, [*theirs("to_grpcio.py"), case, *ours("told-peer")])
     print(f"{tally.passed} passed, {tally.failed} failed, 0 skipped")
     # A word that fits no case is a mistake, too.
     sys.exit(0 if tally.passed and not tally.failed else 1)

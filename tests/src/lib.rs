@@ -13,6 +13,7 @@
 //! | [`log`] | read what is logged |
 //! | [`process`] | count threads, memory and open files, and wait for a condition |
 //! | [`watchdog`] | could hang |
+//! | [`told`] | talk to a peer of another language |
 //!
 //! [`measured`] is the service that the benchmarks measure, [`interop`] the service and the client of the
 //! interoperability tests that all implementations of gRPC share.
@@ -28,6 +29,7 @@ pub mod measured;
 pub mod pair;
 pub mod process;
 pub mod scene;
+pub mod told;
 pub mod watchdog;
 pub mod wire;
 
