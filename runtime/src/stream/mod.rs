@@ -276,8 +276,8 @@ impl Stream {
     pub(crate) fn disconnect(self: &Arc<Self>) -> Status {
         let status = too_slow();
         let mut effects = Effects::default();
-        self.too_slow.store(true, Ordering::Release);
         if self.state.cancelled(CancelCause::Local, &mut effects) {
+            self.too_slow.store(true, Ordering::Release);
             self.inbox().fail_at_once(status.clone(), &mut effects.wakes);
             {
                 let mut outbox = self.outbox();
