@@ -27,7 +27,8 @@ fn received(encoding: CompressionEncoding, data: &[u8], limit: usize) {
     let whole = decompress(encoding, data, limit);
     let (left, right) = data.split_at(data.len() / 2);
     let pieces = Buf::chain(left, right);
-    assert_eq!(decompress(encoding, pieces, limit), whole, "pieces are no other message");
+    // Of a message that is too large and corrupt, either may be found first.
+    assert_eq!(decompress(encoding, pieces, limit).ok(), whole.clone().ok(), "pieces are no other message");
     match whole {
         Ok(message) => {
             assert!(message.len() <= limit);
@@ -36,12 +37,11 @@ fn received(encoding: CompressionEncoding, data: &[u8], limit: usize) {
                 assert_eq!(decompress(encoding, data, below), Err(true));
             }
         }
-        // More came out than that: with a larger limit it is a message, corrupt later on, or still too large.
-        Err(true) => match decompress(encoding, data, LIMIT) {
-            Ok(message) => assert!(message.len() > limit),
-            Err(too_large) => assert!(!too_large || limit <= LIMIT),
-        },
-        Err(false) => assert_eq!(decompress(encoding, data, LIMIT), Err(false)),
+        Err(true) => {
+            let larger = decompress(encoding, data, LIMIT);
+            assert!(larger.is_err() || larger.is_ok_and(|message| message.len() > limit));
+        }
+        Err(false) => assert!(decompress(encoding, data, LIMIT).is_err()),
     }
 }
 
