@@ -2,6 +2,7 @@
 of our program told-peer. Ends with 0 when all was well."""
 
 import faulthandler
+import signal
 import subprocess
 import sys
 import time
@@ -45,11 +46,17 @@ def deadline_is_propagated():
 
 def deadline_ends_the_handler():
     with serve() as peer:
-        echo = stub(peer.port())
-        for call in (lambda: echo.Say(Note(text="wait"), timeout=0.3), lambda: list(echo.Repeat(Note(text="wait"), timeout=0.3))):
-            fails(call, grpc.StatusCode.DEADLINE_EXCEEDED)
+        client = subprocess.Popen([sys.executable, __file__, "wait_until_the_deadline", str(peer.port())])
+        try:
             peer.expect("waiting")
+            # A client that stands still cannot reset the call itself, as it does at its own deadline.
+            client.send_signal(signal.SIGSTOP)
             peer.expect("ended DeadlineExceeded")
+            client.send_signal(signal.SIGCONT)
+            assert client.wait(LIMIT) == 0
+        finally:
+            client.kill()
+            client.wait()
 
 
 def cancellation_is_seen_with_its_cause():
@@ -220,6 +227,11 @@ def wait_for_ready_reconnects():
 def wait_until_killed():
     """Not a case: the client that one of them kills."""
     stub(int(PEER)).Say(Note(text="wait"), timeout=LIMIT)
+
+
+def wait_until_the_deadline():
+    """Not a case: the client of one of them."""
+    fails(lambda: stub(int(PEER)).Say(Note(text="wait"), timeout=3), grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 if __name__ == "__main__":
