@@ -19,6 +19,15 @@ impl Write for Log {
 }
 
 impl Log {
+    /// Whether this was written so far.
+    ///
+    /// # Panics
+    /// When a writer panicked.
+    #[must_use]
+    pub fn says(&self, text: &str) -> bool {
+        self.text().contains(text)
+    }
+
     /// All that was written so far.
     ///
     /// # Panics

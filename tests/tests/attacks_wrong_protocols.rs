@@ -2,43 +2,21 @@
 //!
 //! In a process of its own, for the log's subscriber is the process's.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use stolid_tests::attack::Attacker;
 use stolid_tests::handlers::{Handlers, note};
+use stolid_tests::log::Log;
 use stolid_tests::pair::Pair;
 use stolid_tests::process::eventually;
 use stolid_tests::watchdog::watched;
 use stolid_tests::wire::PREFACE;
 use tracing::level_filters::LevelFilter;
 
-/// A log that is kept in memory.
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no writer panics").extend_from_slice(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Captured {
-    fn says(&self, text: &str) -> bool {
-        String::from_utf8_lossy(&self.0.lock().expect("no writer panics")).contains(text)
-    }
-}
-
 #[test]
 fn other_protocols_are_sent_away_at_once_and_named_in_the_log() {
     watched(|| {
-        let log = Captured::default();
+        let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::INFO).with_ansi(false);
         subscriber.with_writer(move || writer.clone()).init();

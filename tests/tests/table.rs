@@ -36,10 +36,14 @@ fn rows(readme: &str) -> Vec<&str> {
     readme.lines().filter_map(|line| line.trim().strip_prefix('|')?.strip_suffix('|')).collect()
 }
 
-/// The file that a test's path names; its last part is the test.
+/// The file that a test's path names; its last part is the test. A path that begins with `runtime::` is that of a test beside
+/// the runtime's code.
 fn file_of(path: &str) -> Option<PathBuf> {
     let (modules, _) = path.rsplit_once("::")?;
-    let file = tests().join(modules.replace("::", "/"));
+    let file = match modules.strip_prefix("runtime::") {
+        Some(inside) => Path::new(env!("CARGO_MANIFEST_DIR")).join("../runtime/src").join(inside.replace("::", "/")),
+        None => tests().join(modules.replace("::", "/")),
+    };
     let candidates = [file.with_extension("rs"), file.join("main.rs"), file.join("mod.rs")];
     candidates.into_iter().find(|candidate| candidate.is_file())
 }

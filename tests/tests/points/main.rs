@@ -3,7 +3,6 @@
 //! The table in `tests/README.md` says which test stands for which point.
 
 mod compression;
-mod connections;
 mod endings;
 mod messages;
 mod metadata_rules;
