@@ -125,25 +125,26 @@ fn all_of(reader: &mut impl io::Read, limit: usize) -> Result<Bytes, NotDecompre
 /// Appends what the reader gives; false when that is more than `limit` bytes.
 fn append(reader: &mut impl io::Read, limit: usize, out: &mut BytesMut) -> io::Result<bool> {
     let start = out.len();
-    loop {
-        let end = out.len();
-        // One byte over the limit tells that there is more.
-        let room = STEP.max(end - start).min(limit.saturating_add(1) - (end - start));
-        out.resize(end + room, 0);
-        let read = loop {
-            match reader.read(&mut out[end..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read,
-            }
-        };
-        out.truncate(end + *read.as_ref().unwrap_or(&0));
-        if read? == 0 {
-            return Ok(true);
+    let mut end = start;
+    let all = loop {
+        if end == out.len() {
+            // Cleared once and then filled, however little each read gives: or many small pieces behind a large one would
+            // have the same room cleared again and again. One byte over the limit tells that there is more.
+            let room = STEP.max(end - start).min(limit.saturating_add(1) - (end - start));
+            out.resize(end + room, 0);
         }
-        if out.len() - start > limit {
-            return Ok(false);
+        match reader.read(&mut out[end..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Err(error),
+            Ok(0) => break Ok(true),
+            Ok(read) => end += read,
         }
-    }
+        if end - start > limit {
+            break Ok(false);
+        }
+    };
+    out.truncate(end);
+    all
 }
 
 #[cfg(all(test, feature = "gzip", feature = "deflate", feature = "zstd"))]
@@ -199,6 +200,32 @@ mod tests {
             }
             assert_eq!(decompress(encoding, wire, 50 << 20).unwrap().len(), 50 << 20);
         }
+    }
+
+    #[test]
+    fn room_is_cleared_once_however_little_each_read_gives() {
+        /// Gives one byte at a time, marks all the room that it is lent, and counts how often that was cleared.
+        struct Drops {
+            left: usize,
+            clearings: usize,
+        }
+
+        impl io::Read for Drops {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.clearings += usize::from(buffer.last() == Some(&0));
+                buffer.fill(1);
+                let read = self.left.min(1);
+                self.left -= read;
+                Ok(read)
+            }
+        }
+
+        let mut drops = Drops { left: 1 << 20, clearings: 0 };
+        let mut out = BytesMut::from(&b"before"[..]);
+        assert!(append(&mut drops, 4 << 20, &mut out).unwrap());
+        assert_eq!(out.len(), 6 + (1 << 20));
+        // Room of 16 KiB, then twice as much each time.
+        assert_eq!(drops.clearings, 8);
     }
 
     #[test]
