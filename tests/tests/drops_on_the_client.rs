@@ -298,3 +298,20 @@ fn a_sender_that_shall_cancel_half_closes_only_by_close() {
         }
     });
 }
+
+#[test]
+fn a_call_that_was_closed_is_not_cancelled_by_the_drop_of_a_sender_that_shall_cancel() {
+    watched(|| {
+        let (client, mut wire) = scripted_server();
+        let call = client.relay(()).expect("the call opens");
+        let stream = wire.recv_call().stream;
+        drop(call.requests().clone().cancel_on_unclosed_drop());
+        call.close();
+        assert!(wire.recv_data_until_half_close(stream).is_empty());
+        let (requests, mut replies) = call.split();
+        drop(requests);
+        wire.send_response_headers(stream);
+        wire.send_trailers(stream, "0");
+        assert_eq!(replies.message().expect("the call is OK"), None);
+    });
+}

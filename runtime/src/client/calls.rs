@@ -218,7 +218,7 @@ impl<Req, Res> BidiStreaming<Req, Res> {
 
     /// No more requests follow; responses may.
     pub fn close(&self) {
-        self.requests.stream().finish(Finish::HalfClose);
+        self.requests.close();
     }
 
     /// Cancels the call.
