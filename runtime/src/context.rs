@@ -223,7 +223,10 @@ impl CallState {
             } else if let Some(cause) = self.cause() {
                 Some(cause)
             } else {
-                inner.children.retain(|other| other.strong_count() > 0);
+                // Only when the list is full, so that a context with many calls does not go through all of them for each.
+                if inner.children.len() == inner.children.capacity() {
+                    inner.children.retain(|other| other.strong_count() > 0);
+                }
                 inner.children.push(Arc::downgrade(child));
                 None
             }
