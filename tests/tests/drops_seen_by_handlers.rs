@@ -251,8 +251,40 @@ what_handlers_read! {
         assert_eq!(replies.message().expect("the call is OK"), None);
     };
 
+    a_sender_that_must_be_closed_cancels_when_it_is_dropped_by_an_early_return: CANCELLED, |seen| {
+        let (sender, mut replies) = running(seen);
+        let sender = sender.cancel_on_unclosed_drop();
+        let producer = std::thread::spawn(move || -> Result<(), std::num::ParseIntError> {
+            sender.send(note("x".parse()?)).expect("never comes so far");
+            Ok(())
+        });
+        assert!(producer.join().expect("the producer does not panic").is_err());
+        assert_eq!(replies.message().expect_err("the call was cancelled").code(), Code::Cancelled);
+    };
+
+    a_sender_that_must_be_closed_cancels_with_its_last_clone: CANCELLED, |seen| {
+        let (sender, mut replies) = running(seen);
+        let clone = sender.clone();
+        drop(sender.cancel_on_unclosed_drop());
+        clone.send(note(2)).expect("a clone is left");
+        assert_eq!(replies.message().expect("the call runs"), Some(note(2)));
+        drop(clone);
+        assert_eq!(replies.message().expect_err("the call was cancelled").code(), Code::Cancelled);
+    };
+
+    a_sender_that_must_be_closed_and_is_completes_the_requests: COMPLETE, |seen| {
+        let (sender, mut replies) = running(seen);
+        let sender = sender.cancel_on_unclosed_drop();
+        sender.close();
+        drop(sender);
+        assert_eq!(replies.message().expect("the call is OK"), None);
+    };
+
     both_halves_that_are_dropped_cancel: CANCELLED, |seen| {
-        drop(running(seen));
+        // The other way round the server may read the half-close before it reads the reset.
+        let (sender, replies) = running(seen);
+        drop(replies);
+        drop(sender);
     };
 
     a_whole_call_that_is_dropped_cancels: CANCELLED, |seen| {
