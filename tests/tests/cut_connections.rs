@@ -4,11 +4,12 @@ use std::thread;
 use std::time::Duration;
 
 use prost::Message;
-use stolid::{Channel, Code, Response, Status};
+use stolid::{Channel, Code, ConnectivityState, Response, Status};
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::echo::{Count, Note};
 use stolid_tests::handlers::note;
 use stolid_tests::pair::scripted_server;
+use stolid_tests::process::eventually;
 use stolid_tests::watchdog::watched_for;
 use stolid_tests::wire::{Setting, Wire, WireListener, envelope};
 
@@ -50,7 +51,7 @@ fn a_response_of(message: &[u8]) -> Vec<u8> {
 fn assert_every_cut(bytes: &[u8], call: fn(&EchoClient) -> Result<(), Status>) {
     let listener = WireListener::bind();
     let channel = Channel::connect_lazy(listener.target()).expect("the address is good");
-    let client = EchoClient::new(channel);
+    let client = EchoClient::new(channel.clone());
     for end in End::BOTH {
         for cut in 0..=bytes.len() {
             let caller = client.clone();
@@ -62,6 +63,8 @@ fn assert_every_cut(bytes: &[u8], call: fn(&EchoClient) -> Result<(), Status>) {
             let outcome = calling.join().expect("the caller does not panic");
             if cut == bytes.len() {
                 outcome.expect("the answer is complete");
+                // Or the next call may be lost with this connection.
+                eventually("the end is seen", || channel.state() == ConnectivityState::Idle);
             } else {
                 let status = outcome.expect_err("the answer is not complete");
                 assert_eq!(status.code(), Code::Unavailable, "{end:?} after {cut} bytes: {status}");
