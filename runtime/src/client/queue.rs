@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::backoff;
 use crate::connection::{Connection, Opening};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::lane::Lane;
 use crate::status::Status;
 use crate::stream::Stream;
@@ -86,7 +86,7 @@ impl State {
         take: &mut impl FnMut(&mut Self, usize) -> R,
     ) -> Option<Step<R>> {
         if self.closed {
-            return Some(Step::Fail(Status::unavailable("the channel was closed")));
+            return Some(Step::Fail(closed()));
         }
         if let Some(home) = self.connections.iter().position(|connection| !connection.is_dead()) {
             return Some(Step::Use(take(self, home)));
@@ -159,6 +159,10 @@ impl State {
 
     /// Decides what follows from whatever has changed.
     pub(super) fn settle(&mut self, max_connections: usize, wanted: &AtomicBool, then: &mut Consequences) {
+        if self.drained {
+            // A running call that the server has just refused: there is no place for it any more.
+            self.fail_queue(&closed(), then);
+        }
         loop {
             self.give_places(then);
             if self.queue.is_empty() {
@@ -204,27 +208,36 @@ impl State {
     /// Calls wait: a further connection may help.
     fn find_more(&mut self, max_connections: usize, then: &mut Consequences) {
         let alone = self.connections.is_empty();
-        match &self.attempt {
+        let delay = match &self.attempt {
             Attempt::Running { lane, .. } => {
                 if alone {
                     then.hurry = lane.clone();
                 }
+                return;
             }
-            Attempt::None if self.closed && alone => {
-                self.fail_queue(&Status::unavailable("the channel was closed"), then);
+            Attempt::Failed { until, why, .. } if alone && *until > Instant::now() => {
+                let why = why.clone();
+                return self.fail_queue(&why, then);
             }
-            Attempt::Failed { until, why, .. } if *until > Instant::now() => {
-                if alone {
-                    let why = why.clone();
-                    self.fail_queue(&why, then);
+            Attempt::None | Attempt::Failed { .. } if alone && self.closed => return self.fail_queue(&closed(), then),
+            // Nobody asks again when the time has come, so that the keeper waits for it. Without threads it cannot.
+            Attempt::Failed { until, error, .. } => {
+                let left = until.saturating_duration_since(Instant::now());
+                if !left.is_zero() && error.kind() == ErrorKind::Thread {
+                    return;
                 }
+                if alone { self.fruitless_delay() } else { left }
             }
-            Attempt::None | Attempt::Failed { .. } => {
-                if self.connections.len() < max_connections && !self.closed {
-                    self.attempt = Attempt::Running { lane: None, connection: None };
-                    then.start = Some(if alone { self.fruitless_delay() } else { Duration::ZERO });
-                }
-            }
+            Attempt::None if alone => self.fruitless_delay(),
+            Attempt::None => Duration::ZERO,
+        };
+        if self.connections.len() < max_connections && !self.closed {
+            self.attempt = Attempt::Running { lane: None, connection: None };
+            then.start = Some(delay);
         }
     }
+}
+
+fn closed() -> Status {
+    Status::unavailable("the channel was closed")
 }
