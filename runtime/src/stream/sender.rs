@@ -71,7 +71,8 @@ pub(crate) enum OnDrop {
     Nothing,
 }
 
-/// What [`Sender::send`] does when 64 KiB wait to be sent already; see [`Sender::with_overflow`].
+/// What [`Sender::send`] does when there is no room: with this message more than 64 KiB would wait to be sent, and something
+/// waits already. A message that is larger by itself fits only when nothing waits. See [`Sender::with_overflow`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Overflow {
     /// Wait until the peer makes room.
@@ -113,7 +114,7 @@ impl Default for SendOptions {
 
 /// Why [`Sender::try_send`] did not send. The message comes back.
 pub enum TrySendError<T> {
-    /// 64 KiB are waiting already.
+    /// With this message more than 64 KiB would wait, and something waits already.
     Full(T),
     /// The call is over or was cancelled, with this status.
     Closed(T, Status),
