@@ -37,11 +37,12 @@ struct Call {
 /// Makes calls on a channel, by path. Generated clients are thin typed fronts of it.
 ///
 /// # Calls that are made again
-/// A call that has not left this side waits for its connection until its deadline. A call that the server refuses before
-/// it has begun with it (REFUSED_STREAM, or a GOAWAY that leaves it out) is made again once, unseen by the application; if
-/// it is refused again it fails with UNAVAILABLE. That holds for all four kinds, but a stream of requests is made again
-/// only while it has sent no more than 64 KiB, for that much is kept. A call whose answer has begun, or whose
-/// connection breaks, is never made again: only the application knows whether that is safe.
+/// A call that has not left this side waits until its deadline for a connection and for its turn on it; when connecting
+/// fails and there is no other connection, it fails with that. A call that the server refuses before it has begun with it
+/// (REFUSED_STREAM, or a GOAWAY that leaves it out) is made again once, unseen by the application; if it is refused again
+/// it fails with UNAVAILABLE, and so does one whose channel has been dropped meanwhile. That holds for all four kinds, but
+/// a stream of requests is made again only while it has sent no more than 64 KiB, for that much is kept. A call whose
+/// answer has begun, or whose connection breaks, is never made again: only the application knows whether that is safe.
 ///
 /// # Examples
 /// ```no_run
