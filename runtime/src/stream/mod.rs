@@ -230,8 +230,6 @@ impl Stream {
             Err(Refused::Closed(status)) => return Err(Some(status)),
             Err(Refused::Full) => {}
         }
-        // The drive may make room at once.
-        self.flush();
         let deadline = [limit, self.state.deadline()].into_iter().flatten().min();
         let waited = wait::until(
             Some(self),
@@ -261,6 +259,17 @@ impl Stream {
     }
 
     pub(crate) fn try_send(self: &Arc<Self>, scratch: &mut BytesMut) -> Result<(), Refused> {
+        match self.push(scratch) {
+            Err(Refused::Full) => {
+                // The drive may make room at once.
+                self.flush();
+                self.push(scratch)
+            }
+            pushed => pushed,
+        }
+    }
+
+    fn push(self: &Arc<Self>, scratch: &mut BytesMut) -> Result<(), Refused> {
         let pushed = self.outbox().push(scratch, None);
         match pushed {
             Ok(queued) => {

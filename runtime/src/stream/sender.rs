@@ -20,6 +20,9 @@ thread_local! {
     static SCRATCH: RefCell<BytesMut> = RefCell::new(BytesMut::new());
 }
 
+/// How long a consumer may be behind before [`Overflow::Disconnect`] gives it up.
+const GRACE: Duration = Duration::from_millis(10);
+
 /// The largest scratch buffer that a thread keeps, bytes.
 const SCRATCH_KEPT: usize = 64 * 1024;
 
@@ -80,8 +83,9 @@ pub enum Overflow {
     Block,
     /// Fail with RESOURCE_EXHAUSTED. The message is lost, the call goes on.
     Fail,
-    /// Fail with RESOURCE_EXHAUSTED and end the call with it: what waits to be sent is thrown away. For a consumer that
-    /// is too slow to be of use.
+    /// When there is still no room after 10 ms, fail with RESOURCE_EXHAUSTED and end the call with it: what waits to be sent
+    /// is thrown away. For a consumer that is too slow to be of use; the moment of grace is for a burst that this side
+    /// has not yet sent.
     Disconnect,
 }
 
@@ -270,11 +274,14 @@ impl<T> Sender<T> {
     pub fn send_with(&self, message: T, options: SendOptions) -> Result<(), Status> {
         let sent = self.encoded(&message, options, |scratch| match self.overflow {
             Overflow::Block => self.stream().send(scratch, None),
-            Overflow::Fail | Overflow::Disconnect => match self.stream().try_send(scratch) {
+            Overflow::Fail => match self.stream().try_send(scratch) {
                 Ok(()) => Ok(()),
                 Err(Refused::Closed(status)) => Err(Some(status)),
-                Err(Refused::Full) if self.overflow == Overflow::Fail => Err(Some(full())),
-                Err(Refused::Full) => Err(Some(self.stream().disconnect())),
+                Err(Refused::Full) => Err(Some(full())),
+            },
+            Overflow::Disconnect => match self.stream().send(scratch, after(GRACE)) {
+                Err(None) => Err(Some(self.stream().disconnect())),
+                sent => sent,
             },
         });
         sent.map_err(|error| error.unwrap_or_else(|| CancelCause::DeadlineExceeded.status(self.stream().side)))
