@@ -5,7 +5,7 @@ use std::time::Duration;
 use stolid::{CancelCause, Code, Request, Status};
 
 use super::streaming::{asking, check_reply};
-use super::{Caller, Outcome, check_eq, check_status};
+use super::{Caller, Outcome, check_eq, check_status, unless_over};
 use crate::interop::proto::unimplemented_service_client::UnimplementedServiceClient;
 use crate::interop::proto::{EchoStatus, Empty, SimpleRequest, StreamingOutputCallRequest};
 use crate::interop::zeros;
@@ -25,7 +25,7 @@ pub(super) fn status_code_and_message(caller: &Caller) -> Outcome {
     check_status(caller.client().unary_call(request), Code::Unknown, Some(PLAIN))?;
 
     let mut call = caller.client().full_duplex_call(())?;
-    call.send(StreamingOutputCallRequest { response_status: told(PLAIN), ..Default::default() })?;
+    unless_over(call.send(StreamingOutputCallRequest { response_status: told(PLAIN), ..Default::default() }))?;
     call.close();
     check_status(call.message(), Code::Unknown, Some(PLAIN))
 }
@@ -54,7 +54,7 @@ pub(super) fn cancel_after_begin(caller: &Caller) -> Outcome {
 
 pub(super) fn cancel_after_first_response(caller: &Caller) -> Outcome {
     let mut call = caller.client().full_duplex_call(())?;
-    call.send(asking(31_415, 27_182))?;
+    unless_over(call.send(asking(31_415, 27_182)))?;
     check_reply(call.message()?.as_ref(), 31_415)?;
     call.cancel();
     check_status(call.message(), Code::Cancelled, None)?;

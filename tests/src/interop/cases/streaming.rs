@@ -1,6 +1,6 @@
 //! Calls with streams that end well.
 
-use super::{Caller, Outcome, check, check_eq, check_zeros};
+use super::{Caller, Outcome, check, check_eq, check_zeros, unless_over};
 use crate::interop::proto::{
     ResponseParameters, StreamingInputCallRequest, StreamingOutputCallRequest, StreamingOutputCallResponse,
 };
@@ -53,7 +53,7 @@ pub(super) fn download(caller: &Caller) -> Outcome {
 pub(super) fn ping_pong(caller: &Caller) -> Outcome {
     let mut call = caller.client().full_duplex_call(())?;
     for (size, payload) in DOWN.into_iter().zip(UP) {
-        call.send(asking(size, payload))?;
+        unless_over(call.send(asking(size, payload)))?;
         check_reply(call.message()?.as_ref(), size)?;
     }
     call.close();

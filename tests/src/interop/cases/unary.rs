@@ -5,7 +5,7 @@ use std::thread;
 
 use stolid::{Metadata, Request, Status};
 
-use super::{Caller, Failure, Outcome, check, check_eq, check_zeros};
+use super::{Caller, Failure, Outcome, check, check_eq, check_zeros, unless_over};
 use crate::interop::proto::test_service_client::TestServiceClient;
 use crate::interop::proto::{Empty, ResponseParameters, SimpleRequest, StreamingOutputCallRequest};
 use crate::interop::{INITIAL_KEY, TRAILING_KEY, zeros};
@@ -72,7 +72,7 @@ pub(super) fn custom_metadata(caller: &Caller) -> Outcome {
     let (requests, mut replies) = caller.client().full_duplex_call(with_metadata(())?)?.split();
     let response_parameters = vec![ResponseParameters { size: LARGE_RESPONSE, ..ResponseParameters::default() }];
     let payload = Some(zeros(LARGE_REQUEST));
-    requests.send(StreamingOutputCallRequest { response_parameters, payload, ..Default::default() })?;
+    unless_over(requests.send(StreamingOutputCallRequest { response_parameters, payload, ..Default::default() }))?;
     requests.close();
     let reply = replies.message()?;
     check_zeros(reply.as_ref().and_then(|reply| reply.payload.as_ref()), LARGE_RESPONSE as usize)?;
