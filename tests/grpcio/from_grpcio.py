@@ -216,8 +216,9 @@ def graceful_shutdown():
 def wait_for_ready_reconnects():
     port = free_port()
     echo = stub(port, options=[("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 100)])
-    fails(lambda: echo.Say(Note(number=1), timeout=LIMIT), grpc.StatusCode.UNAVAILABLE)
     for number in range(3):
+        # A call that fails has seen that the connection of the round before is gone; the next one waits for a new one.
+        fails(lambda: echo.Say(Note(number=1), timeout=LIMIT), grpc.StatusCode.UNAVAILABLE)
         call = echo.Say.future(Note(number=number), wait_for_ready=True, timeout=LIMIT)
         with serve(port=port) as peer:
             assert peer.port() == port
