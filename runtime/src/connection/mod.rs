@@ -3,6 +3,8 @@
 //! Nobody ever waits for a connection. Threads change leaf state (a stream's outbox, the command list) and *kick*:
 //! whoever finds the actor free drives it; whoever finds it busy leaves a note and goes, and the driver goes round again.
 
+#[cfg(all(test, not(stolid_loom)))]
+mod buried;
 mod core;
 mod ending;
 mod inbound;
@@ -327,6 +329,8 @@ impl Connection {
         if self.is_dead() || self.lane.is_stopped() {
             // The lane may never be turned again, and the list would keep the connection alive.
             self.lane.forget(self);
+            // So would the streams on our own list, which that turn was to take: they are refused here and now.
+            self.drive(false);
         } else if let Some(lead) = &self.lead {
             lead.attend();
         }
@@ -340,10 +344,17 @@ impl Connection {
         let mut effects = Effects::default();
         let mut again = false;
         let rounds = if leads { 16 } else { 2 };
+        let mut alive = !self.is_dead();
         loop {
             let kicked = self.kick.kick(leads, rounds, || again |= self.round(leads, &mut effects));
             match kicked {
                 Kicked::Busy => {}
+                // Whoever listed a stream before this drive buried the connection may have found it alive and left the
+                // rest to the lane, which does not have it any more.
+                Kicked::Driven { .. } if alive && self.is_dead() => {
+                    alive = false;
+                    continue;
+                }
                 // Nobody turns the lane of a dead connection, so that what was left is refused here and now.
                 Kicked::Driven { post: true } if self.is_dead() || self.lane.is_stopped() => continue,
                 Kicked::Driven { post } if post || again => self.post(),
