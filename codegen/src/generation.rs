@@ -41,7 +41,8 @@ pub(crate) fn from_files(
     };
     let Compiled { set, encoded, read } = compiled;
     if builder.emit_rerun_if_changed {
-        for path in read {
+        let out = env::var_os("OUT_DIR").map(PathBuf::from);
+        for path in watched(read, out.as_deref()) {
             println!("cargo:rerun-if-changed={}", path.display());
         }
         if cfg!(feature = "protoc") {
@@ -50,6 +51,12 @@ pub(crate) fn from_files(
         }
     }
     generate(builder, config, set, &encoded, &includes)
+}
+
+/// What cargo is to watch. What a build script has written itself, a descriptor set say, is newer than the script's start: watched, it
+/// would make cargo run the script, and compile the crate, every time.
+fn watched(read: Vec<PathBuf>, out: Option<&Path>) -> Vec<PathBuf> {
+    read.into_iter().filter(|path| out.is_none_or(|out| !path.starts_with(out))).collect()
 }
 
 /// Generates the code of a set that somebody else has made.
@@ -158,5 +165,18 @@ fn clean_comments(set: &mut FileDescriptorSet) {
         for comment in &mut location.leading_detached_comments {
             *comment = docs::comment_without_controls(comment);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_does_not_watch_what_the_build_script_writes() {
+        let read = ["proto/a.proto", "/target/out/set.bin", "/target/outer.bin"].map(PathBuf::from).to_vec();
+        let kept = ["proto/a.proto", "/target/outer.bin"].map(PathBuf::from);
+        assert_eq!(watched(read.clone(), Some(Path::new("/target/out"))), kept);
+        assert_eq!(watched(read.clone(), None), read);
     }
 }
