@@ -1,0 +1,79 @@
+"""Runs the examples against other people's gRPC: `python run.py FOLDER [WORD]`, with the example programs in FOLDER.
+
+Every other Python file of this folder may register cases. Prints a line for each case and their count; ends with 1
+when one failed.
+"""
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from registry import CASES
+
+HERE = Path(__file__).resolve().parent
+
+# How long a case may take, seconds.
+CASE_LIMIT = 120
+
+
+def load():
+    for file in sorted(HERE.glob("*.py")):
+        if file.name != Path(__file__).name:
+            importlib.import_module(file.stem)
+
+
+def end_of(command):
+    """Whether a command ended well and what it printed; all its processes end with it, even if it hangs."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=CASE_LIMIT)
+        return process.returncode == 0, output
+    except subprocess.TimeoutExpired:
+        # Its servers are in its group.
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        return False, f"{output}not finished after {CASE_LIMIT} s\n"
+
+
+def run(bins, word):
+    passed = failed = 0
+    for name in filter(lambda name: word in name, CASES):
+        start = time.monotonic()
+        well, output = end_of([sys.executable, __file__, bins, "--case", name])
+        print(f"{name}: {'passed' if well else 'FAILED'} ({time.monotonic() - start:.1f} s)", flush=True)
+        if well:
+            passed += 1
+        else:
+            failed += 1
+            print(output, flush=True)
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    # A word that fits no case is a mistake, too.
+    return 0 if passed and not failed else 1
+
+
+def main():
+    load()
+    match sys.argv[1:]:
+        case [bins, "--case", name]:
+            CASES[name](Path(bins).resolve())
+        case [bins]:
+            sys.exit(run(bins, ""))
+        case [bins, word]:
+            sys.exit(run(bins, word))
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
