@@ -350,6 +350,30 @@ impl Context {
         waited.unwrap_or_else(|crate::stream::wait::TimedOut| self.cancelled())
     }
 
+    /// Pauses this thread for `time`: what `thread::sleep` would do, but a call that is cancelled meanwhile ends the pause.
+    ///
+    /// A call that is over by itself needs no pause any more: then this returns at once.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check), as soon as the call is cancelled.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use stolid::{Context, Sender, Status};
+    ///
+    /// fn count_slowly(context: &Context, replies: &Sender<u32>) -> Result<(), Status> {
+    ///     for number in 1..=5 {
+    ///         replies.send(number)?;
+    ///         context.sleep(Duration::from_millis(500))?; // nobody counts on when the client has gone
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn sleep(&self, time: Duration) -> Result<(), Status> {
+        self.wait_cancelled(Some(time)).map_or(Ok(()), |cause| Err(cause.status(self.state.side)))
+    }
+
     /// Runs `callback` when the call is cancelled: at once if it already is, never if the call ends by itself or the
     /// returned guard is dropped first.
     ///
@@ -490,5 +514,31 @@ impl Drop for CancelGuard {
 impl fmt::Debug for CancelGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CancelGuard").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::code::Code;
+
+    #[test]
+    fn a_pause_lasts_as_long_as_it_should() {
+        let (before, time) = (Instant::now(), Duration::from_millis(20));
+        assert!(Context::new().sleep(time).is_ok());
+        assert!(before.elapsed() >= time);
+    }
+
+    #[test]
+    fn a_pause_ends_with_the_call() {
+        let context = Context::new();
+        let cancelling = context.clone();
+        let canceller = thread::spawn(move || cancelling.cancel());
+        // Without an end of its own before the test's patience.
+        assert_eq!(context.sleep(Duration::from_secs(3600)).unwrap_err().code(), Code::Cancelled);
+        assert_eq!(context.sleep(Duration::ZERO).unwrap_err().code(), Code::Cancelled);
+        canceller.join().unwrap();
     }
 }
