@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::vec;
 
 use clap::Args;
 
@@ -31,6 +32,15 @@ impl ListenArguments {
         // The system looks an IPv6 address up without brackets.
         let name = self.host.trim_start_matches('[').trim_end_matches(']');
         Ok((name, self.port).to_socket_addrs()?.collect())
+    }
+}
+
+/// So that a server can be told to [`start`](stolid::ServerBuilder::start) on it.
+impl ToSocketAddrs for ListenArguments {
+    type Iter = vec::IntoIter<SocketAddr>;
+
+    fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
+        Ok(self.addresses()?.into_iter())
     }
 }
 

@@ -3,7 +3,7 @@
 use stolid_tests::watchdog::watched;
 use stolid_tests::wire::{Wire, WireListener, envelope};
 
-use super::programs::{ChatServer, Program};
+use super::programs::{ChatServer, Program, command};
 
 #[test]
 fn the_client_compresses_unless_told_not_to() {
@@ -12,7 +12,7 @@ fn the_client_compresses_unless_told_not_to() {
             let listener = WireListener::bind();
             let port = listener.addr().port().to_string();
             let arguments = [&["--host", "127.0.0.1", "--port", &port], flags].concat();
-            let _client = Program::start("chat-client", &arguments);
+            let _client = Program::start(command("chat-client", &arguments));
             let mut wire = listener.accept();
             let call = wire.recv_headers(1);
             assert_eq!(call.fields.get("grpc-encoding"), encoding, "{flags:?}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::programs::ChatServer;
+use super::programs::{ChatServer, Program, command};
 
 /// How soon the user must hear that the server is gone.
 const SOON: Duration = Duration::from_secs(1);
@@ -96,7 +96,7 @@ fn a_client_that_starts_before_its_server_waits_for_it() {
     drop(client);
     gone.program.signal("KILL");
     gone.program.finish();
-    let mut client = super::programs::Program::start("chat-client", &["--port", &port]);
+    let mut client = Program::start(command("chat-client", &["--port", &port]));
     client.expect(&format!("Not connected to localhost:{port}: "));
     let _server = ChatServer::start_again(&port);
     client.expect("Connected to localhost:");

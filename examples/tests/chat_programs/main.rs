@@ -10,8 +10,11 @@ mod golden;
 mod lasting;
 mod limits;
 mod models;
+#[path = "../support/output.rs"]
 mod output;
 mod piped;
+#[path = "../support/program.rs"]
+mod program;
 mod programs;
 mod remote;
 #[path = "../support/scripted_http.rs"]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpStream;
 
-use super::programs::{ChatServer, Program, command, run, run_command};
+use super::programs::{ChatServer, Program, command, run};
 
 /// The text between `AI Response` and the box behind it, for every answer.
 fn answers(output: &str) -> Vec<String> {
@@ -73,7 +73,7 @@ fn a_message_without_an_answer_makes_the_exit_code_1() {
     // Nothing listens on port 1, so the model cannot be reached.
     let mut unreachable = command("chat", &[]);
     unreachable.env("CHAT_MODEL", "openai").env("OPENAI_BASE_URL", "http://127.0.0.1:1/v1");
-    let finished = run_command(unreachable, "Hello\n/stats\n/quit\n");
+    let finished = Program::run(unreachable, "Hello\n/stats\n/quit\n");
     assert_eq!(finished.code, Some(1), "{}", finished.output);
     assert!(finished.output.contains("Error: UNAVAILABLE: "), "{}", finished.output);
     assert!(finished.output.contains("Failed Streams: 1"), "{}", finished.output);
@@ -175,7 +175,7 @@ fn the_runtimes_log_is_shown_on_demand_and_on_standard_error() {
     assert!(loud.errors.contains("TRACE") || loud.errors.contains("DEBUG"), "{}", loud.errors);
     let mut variable = command("chat-client", &["--port", &server.port]);
     variable.env("RUST_LOG", "trace");
-    let loud = run_command(variable, "Hello\n");
+    let loud = Program::run(variable, "Hello\n");
     assert!(loud.errors.contains("TRACE") || loud.errors.contains("DEBUG"), "{}", loud.errors);
 }
 

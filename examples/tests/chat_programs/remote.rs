@@ -18,7 +18,7 @@ fn chat_server(api: &ScriptedServer) -> ChatServer {
     let mut server = command("chat-server", &["--port", "0", "--word-delay", "0"]);
     server.env("CHAT_MODEL", "openai").env("OPENAI_API_KEY", KEY).env("GENAI_MODEL_ID", "some-model");
     server.env("OPENAI_BASE_URL", format!("{}/v1", api.url()));
-    ChatServer::listening(Program::start_command(server))
+    ChatServer::listening(Program::start(server))
 }
 
 #[test]
