@@ -1,7 +1,7 @@
 //! What a channel connects to: `http://host:port`.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
@@ -20,10 +20,9 @@ pub(super) struct Target {
 impl Target {
     /// Reads `http://host:port`; the scheme may be left out, the port defaults to 80.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
-        let wrong = |why: &str| Error::new(ErrorKind::InvalidAddress, format!("{text:?}"), why.to_owned());
+        let wrong = |why: &str| Error::new(ErrorKind::InvalidAddress, text, why.to_owned());
         let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-        let uri: Uri =
-            full.parse().map_err(|error| Error::new(ErrorKind::InvalidAddress, format!("{text:?}"), error))?;
+        let uri: Uri = full.parse().map_err(|error| Error::new(ErrorKind::InvalidAddress, text, error))?;
         match uri.scheme_str() {
             Some("http") => {}
             Some("https") => return Err(wrong("TLS is not supported yet; use http://host:port")),
@@ -49,9 +48,21 @@ impl Target {
         Ok(Self { scheme: Scheme::HTTP, authority, host, port })
     }
 
-    /// Every address of the host, by the system's resolver.
+    /// Every address of the host, by the system's resolver. `localhost` is both loopback addresses, as RFC 6761 section 6.3
+    /// wants it, whatever this machine's list of hosts says.
     pub(super) fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
-        let addresses: Vec<SocketAddr> = (self.host.as_str(), self.port).to_socket_addrs()?.collect();
+        let known = (self.host.as_str(), self.port).to_socket_addrs().map(Vec::from_iter);
+        if self.host.eq_ignore_ascii_case("localhost") {
+            let mut addresses = known.unwrap_or_default();
+            for loopback in [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)] {
+                let address = SocketAddr::new(loopback, self.port);
+                if !addresses.contains(&address) {
+                    addresses.push(address);
+                }
+            }
+            return Ok(addresses);
+        }
+        let addresses = known?;
         if addresses.is_empty() {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
         }
@@ -79,6 +90,16 @@ mod tests {
     }
 
     #[test]
+    fn localhost_is_both_loopbacks() {
+        let addresses = Target::parse("http://LocalHost:7").unwrap().resolve().unwrap();
+        for loopback in ["127.0.0.1:7", "[::1]:7"] {
+            assert!(addresses.contains(&loopback.parse().unwrap()), "{loopback} is not in {addresses:?}");
+        }
+        let addresses = Target::parse("http://127.0.0.1:7").unwrap().resolve().unwrap();
+        assert_eq!(addresses, ["127.0.0.1:7".parse().unwrap()]);
+    }
+
+    #[test]
     fn anything_else_is_refused_with_a_reason() {
         let cases = [
             ("not an address", ""),
@@ -94,6 +115,7 @@ mod tests {
         for (text, reason) in cases {
             let error = Target::parse(text).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidAddress, "{text}");
+            assert!(error.to_string().starts_with(&format!("invalid address {text:?}: ")), "{error}");
             assert!(error.to_string().contains(reason), "{text}: {error}");
         }
     }
