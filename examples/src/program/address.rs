@@ -31,7 +31,8 @@ impl ListenArguments {
         }
         // The system looks an IPv6 address up without brackets.
         let name = self.host.trim_start_matches('[').trim_end_matches(']');
-        Ok((name, self.port).to_socket_addrs()?.collect())
+        let addresses = (name, self.port).to_socket_addrs();
+        Ok(addresses.map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))?.collect())
     }
 }
 
