@@ -4,6 +4,7 @@ Every other Python file of this folder may register cases. Prints a line for eac
 when one failed.
 """
 
+import contextlib
 import importlib
 import os
 import signal
@@ -27,7 +28,7 @@ def load():
 
 
 def end_of(command):
-    """Whether a command ended well and what it printed; all its processes end with it, even if it hangs."""
+    """Whether a command ended well and what it printed; the processes it started end with it, even if it hangs."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -40,10 +41,17 @@ def end_of(command):
         output, _ = process.communicate(timeout=CASE_LIMIT)
         return process.returncode == 0, output
     except subprocess.TimeoutExpired:
-        # Its servers are in its group.
-        os.killpg(process.pid, signal.SIGKILL)
+        kill_group(process)
         output, _ = process.communicate()
         return False, f"{output}not finished after {CASE_LIMIT} s\n"
+    finally:
+        kill_group(process)
+
+
+def kill_group(leader):
+    # There may be nobody left.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader.pid, signal.SIGKILL)
 
 
 def run(bins, word):
@@ -63,6 +71,8 @@ def run(bins, word):
 
 
 def main():
+    # When the time for all cases is over, the one that runs ends in an orderly way.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("interrupted"))
     load()
     match sys.argv[1:]:
         case [bins, "--case", name]:
