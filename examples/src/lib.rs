@@ -2,6 +2,8 @@
 //!
 //! | program | what it is |
 //! | --- | --- |
+//! | `greeter-server`, `greeter-client` | all four kinds of RPC, as short as they can be |
+//! | `callstream-server`, `call-grpc-stream` | answers that come one after another, and a client type that is an iterator |
 //! | `chat-server` | a multi-turn chat server: sessions, a model behind a trait, answers word by word |
 //! | `chat-client` | its terminal client |
 //! | `chat` | both in one process |

@@ -49,26 +49,27 @@ impl CallStreamClient {
     }
 }
 
-fn print_responses(arguments: &Arguments, address: &Address) -> Result<(), Status> {
+fn print_responses(address: &Address, data: &str, timeout: Option<Duration>) -> Result<(), Status> {
     let mut channel = Channel::builder(address.target());
-    if let Some(timeout) = arguments.timeout {
+    if let Some(timeout) = timeout {
         channel = channel.timeout(timeout);
     }
+    // Connects with the first call, which fails if that does not work.
     let client = CallStreamClient { stub: BentoServiceClient::new(channel.connect_lazy()?) };
-    for response in client.call_stream(&arguments.data) {
+    for response in client.call_stream(data) {
         println!("{}", response?);
     }
     Ok(())
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    arguments.log.start();
-    let address = Address::from(arguments.server.clone());
+    let Arguments { server, data, timeout, log } = Arguments::parse();
+    log.start();
+    let address = Address::from(server);
     println!("Connecting to gRPC server at {address}...");
-    println!("Sending data: '{}' to CallStream...", arguments.data);
+    println!("Sending data: '{data}' to CallStream...");
     println!("--- Streamed Responses ---");
-    let outcome = print_responses(&arguments, &address);
+    let outcome = print_responses(&address, &data, timeout);
     if let Err(status) = &outcome {
         eprintln!("An error occurred: {status}");
     }

@@ -77,6 +77,14 @@ fn both_print_what_they_promise() {
 }
 
 #[test]
+fn the_page_shows_what_is_printed() {
+    let data = "Test Message from CLI";
+    let responses: String = (1..=5).map(|i| format!("Response {i} for '{data}'\n")).collect();
+    let run = beginning("localhost:50051", data) + &responses + END;
+    assert!(include_str!("../../docs/callstream.md").contains(&format!("```text\n{run}```")), "not there:\n{run}");
+}
+
+#[test]
 fn lines_come_half_a_second_apart() {
     let (_server, port) = server(&[]);
     // A busy machine may look at a line late and so find it too near to the next one; it does not do so every time.

@@ -19,6 +19,8 @@ pub mod greeter {
     stolid::include_proto!("greeter.v1");
 }
 
+const PAGE: &str = include_str!("../../docs/greeter.md");
+
 /// A server on a free port.
 fn server() -> (Program, String) {
     let mut server = Program::start(command(env!("CARGO_BIN_EXE_greeter-server"), &["--port", "0"]));
@@ -52,21 +54,22 @@ fn assert_refused(status: &Status) {
 #[test]
 fn the_client_makes_a_call_of_each_kind() {
     let (server, port) = server();
-    let finished = run_client(&["--port", &port, "--language", "de", "Ada", "Bob"]);
+    let finished = run_client(&["--port", &port, "--language", "fr", "Ada", "Bob"]);
     let expected = "\
-SayHello: Hallo, Ada!
-SayHello: Hallo, Bob!
-SayHelloStreamReply: Hallo, Ada! (1 of 3)
-SayHelloStreamReply: Hallo, Ada! (2 of 3)
-SayHelloStreamReply: Hallo, Ada! (3 of 3)
-SayHelloStreamReply: Hallo, Bob! (1 of 3)
-SayHelloStreamReply: Hallo, Bob! (2 of 3)
-SayHelloStreamReply: Hallo, Bob! (3 of 3)
-SayHelloClientStream: 2 greetings: Hallo, Ada! Hallo, Bob!
-SayHelloBidiStream: Hallo, Ada!
-SayHelloBidiStream: Hallo, Bob!
+SayHello: Bonjour, Ada!
+SayHello: Bonjour, Bob!
+SayHelloStreamReply: Bonjour, Ada! (1 of 3)
+SayHelloStreamReply: Bonjour, Ada! (2 of 3)
+SayHelloStreamReply: Bonjour, Ada! (3 of 3)
+SayHelloStreamReply: Bonjour, Bob! (1 of 3)
+SayHelloStreamReply: Bonjour, Bob! (2 of 3)
+SayHelloStreamReply: Bonjour, Bob! (3 of 3)
+SayHelloClientStream: 2 greetings: Bonjour, Ada! Bonjour, Bob!
+SayHelloBidiStream: Bonjour, Ada!
+SayHelloBidiStream: Bonjour, Bob!
 ";
     assert_eq!((finished.code, finished.output.as_str(), finished.errors.as_str()), (Some(0), expected, ""));
+    assert!(PAGE.contains(&format!("```text\n{expected}```")), "the page shows something else");
 
     server.signal("TERM");
     let stopped = server.finish();
@@ -90,10 +93,9 @@ fn the_client_says_why_it_was_refused() {
     let (_server, port) = server();
     let finished = run_client(&["--port", &port, "--language", "tlh"]);
     assert_eq!((finished.code, finished.output.as_str()), (Some(1), ""));
-    assert_eq!(
-        finished.errors,
-        "greeter-client: INVALID_ARGUMENT: unknown language \"tlh\", please use en, de or fr\n"
-    );
+    let expected = "greeter-client: INVALID_ARGUMENT: unknown language \"tlh\", please use en, de or fr\n";
+    assert_eq!(finished.errors, expected);
+    assert!(PAGE.contains(expected), "the page shows something else");
 }
 
 #[test]
