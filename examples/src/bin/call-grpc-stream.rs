@@ -44,8 +44,7 @@ impl CallStreamClient {
     /// Every answer to `data`, one after another as they arrive, or what went wrong.
     fn call_stream(&self, data: &str) -> impl Iterator<Item = Result<String, Status>> {
         let responses = self.stub.call_stream(Request { data: data.to_owned() });
-        let responses = responses.unwrap_or_else(|status| Streaming::from_iter([Err(status)]));
-        responses.map(|response| Ok(response?.data))
+        responses.unwrap_or_else(Streaming::from).map(|response| Ok(response?.data))
     }
 }
 

@@ -347,6 +347,25 @@ impl<T> Iterator for Streaming<T> {
 
 impl<T> std::iter::FusedIterator for Streaming<T> {}
 
+/// A stream that fails at once, for functions that give a stream whether or not the call could begin.
+///
+/// # Examples
+/// ```
+/// use stolid::{Status, Streaming};
+///
+/// fn numbers(call: Result<Streaming<u32>, Status>) -> impl Iterator<Item = Result<u32, Status>> {
+///     call.unwrap_or_else(Streaming::from)
+/// }
+/// let mut none = numbers(Err(Status::unavailable("nobody is there")));
+/// assert_eq!(none.next().unwrap().unwrap_err().message(), "nobody is there");
+/// assert!(none.next().is_none());
+/// ```
+impl<T: Send + 'static> From<Status> for Streaming<T> {
+    fn from(status: Status) -> Self {
+        Self::from_iter([Err(status)])
+    }
+}
+
 impl<T> Drop for Reader<T> {
     fn drop(&mut self) {
         match self.stream.side {
