@@ -164,12 +164,46 @@ fn a_stopped_server_lets_its_calls_end() {
 }
 
 #[test]
+fn a_second_signal_stops_the_server_at_once() {
+    watched(|| {
+        let (server, port) = server();
+        let client = GreeterClient::connect(format!("http://localhost:{port}")).expect("it listens");
+        let mut call = client.say_hello_bidi_stream(()).expect("the call opens");
+        call.send(hello("Ada", "en")).expect("the call runs");
+        assert!(call.message().expect("the call runs").is_some());
+        server.signal("INT");
+        // From here on it is shutting down.
+        while client.say_hello(hello("Bob", "en")).is_ok() {}
+        server.signal("INT");
+        assert_eq!(server.finish().code, Some(130));
+        assert_eq!(call.message().expect_err("the connection is gone").code(), Code::Unavailable);
+    });
+}
+
+#[test]
 fn nobody_listening_is_told() {
     let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
     let finished = run_client(&["--host", "127.0.0.1", "--port", &port.to_string()]);
     assert_eq!((finished.code, finished.output.as_str()), (Some(1), ""));
     let expected = format!("greeter-client: cannot connect to 127.0.0.1:{port}: Connection refused");
     assert!(finished.errors.starts_with(&expected), "{finished:?}");
+}
+
+#[test]
+fn the_log_goes_to_standard_error_and_as_far_as_told() {
+    let (_server, port) = server();
+    let run = |variable: Option<&str>, arguments: &[&str]| {
+        let arguments = [&["--port", &port], arguments].concat();
+        let mut client = command(env!("CARGO_BIN_EXE_greeter-client"), &arguments);
+        client.envs(variable.map(|level| ("RUST_LOG", level)));
+        let finished = Program::run(client, "");
+        assert_eq!((finished.code, finished.output.lines().count()), (Some(0), 6), "{finished:?}");
+        !finished.errors.is_empty()
+    };
+    assert!(!run(None, &[]));
+    assert!(run(None, &["--log", "trace"]));
+    assert!(run(Some("trace"), &[]));
+    assert!(!run(Some("trace"), &["--log", "off"]));
 }
 
 #[test]
