@@ -350,7 +350,7 @@ impl Context {
         waited.unwrap_or_else(|crate::stream::wait::TimedOut| self.cancelled())
     }
 
-    /// Pauses this thread for `time`: what `thread::sleep` would do, but a call that is cancelled meanwhile ends the pause.
+    /// Pauses this thread for `time`, or until the call is cancelled.
     ///
     /// A call that is over by itself needs no pause any more: then this returns at once.
     ///
