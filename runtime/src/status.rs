@@ -40,8 +40,9 @@ struct Inner {
     details: Bytes,
     metadata: Metadata,
     source: Option<Arc<dyn StdError + Send + Sync>>,
-    /// Details and metadata came from a peer and stay here.
+    /// It came from a peer. Its details and metadata stay here, unless they are to be sent on.
     received: bool,
+    forwarded: bool,
     /// The peer sent details that are not base64.
     details_garbled: bool,
 }
@@ -122,8 +123,26 @@ impl Status {
     /// Lets the details and metadata of a status that came from a peer be sent on when a handler returns it.
     #[must_use]
     pub fn forward_all(mut self) -> Self {
-        self.0.received = false;
+        self.0.forwarded = true;
         self
+    }
+
+    /// Whether the peer sent this status, or an answer that stands for it. False for one that was made on this side: no
+    /// connection, a lost one, a deadline, a message that cannot be read.
+    ///
+    /// ```
+    /// use stolid::Channel;
+    /// use stolid::client::Grpc;
+    ///
+    /// let nobody = Grpc::new(Channel::connect_lazy("http://127.0.0.1:1")?);
+    /// let status = nobody.unary::<String, String>("/demo.Echo/Say", "hello".to_owned().into_request()).unwrap_err();
+    /// assert!(!status.was_received());
+    /// # use stolid::IntoRequest;
+    /// # Ok::<(), stolid::Error>(())
+    /// ```
+    #[must_use]
+    pub fn was_received(&self) -> bool {
+        self.0.received
     }
 
     /// The code.
@@ -204,6 +223,7 @@ impl Status {
             metadata,
             source: None,
             received: true,
+            forwarded: false,
             details_garbled: false,
         }))
     }
@@ -217,14 +237,15 @@ impl Status {
     /// make the peer wait for a response that never was.
     pub(crate) fn sendable(&self) -> Sendable<'_> {
         let inner = &*self.0;
+        let private = inner.received && !inner.forwarded;
         Sendable {
             code: match inner.code {
                 Code::Ok => Code::Unknown,
                 code => code,
             },
             message: &inner.message,
-            details: if inner.received { &[] } else { &inner.details },
-            metadata: (!inner.received).then_some(&inner.metadata),
+            details: if private { &[] } else { &inner.details },
+            metadata: (!private).then_some(&inner.metadata),
         }
     }
 
@@ -236,6 +257,7 @@ impl Status {
             metadata: Metadata::new(),
             source: None,
             received: false,
+            forwarded: false,
             details_garbled: false,
         }))
     }
@@ -512,8 +534,15 @@ mod tests {
     fn a_clone_of_a_received_status_is_received_too() {
         let status = from_peer();
         let copy = status.clone();
+        assert!(copy.was_received());
         assert!(copy.sendable().metadata.is_none());
         assert!(status.sendable().metadata.is_none());
+    }
+
+    #[test]
+    fn a_status_that_is_passed_on_is_still_a_received_one() {
+        assert!(from_peer().forward_all().was_received());
+        assert!(!Status::not_found("no room").was_received());
     }
 
     #[test]
