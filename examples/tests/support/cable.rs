@@ -1,0 +1,54 @@
+//! A connection that a test can cut.
+
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// Listens on a port of its own and passes everything on to a server and back. Cut connections are lost to both sides;
+/// new ones can be made.
+pub(crate) struct Cable {
+    address: SocketAddr,
+    sockets: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Cable {
+    /// A cable to `server`.
+    pub(crate) fn to(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port is free");
+        let address = listener.local_addr().expect("a listener has an address");
+        let sockets = Arc::new(Mutex::new(Vec::new()));
+        let plugged = Arc::clone(&sockets);
+        // It ends with the test's process.
+        thread::spawn(move || listener.incoming().flatten().try_for_each(|near| plug(near, server, &plugged)));
+        Self { address, sockets }
+    }
+
+    /// What a channel connects to.
+    pub(crate) fn target(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Cuts every connection there is.
+    pub(crate) fn cut(&self) {
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        for socket in sockets.drain(..) {
+            // It may be closed already.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn plug(near: TcpStream, server: SocketAddr, plugged: &Mutex<Vec<TcpStream>>) -> io::Result<()> {
+    let far = TcpStream::connect(server)?;
+    let mut sockets = plugged.lock().unwrap_or_else(PoisonError::into_inner);
+    sockets.extend([near.try_clone()?, far.try_clone()?]);
+    pass_on(near.try_clone()?, far.try_clone()?);
+    pass_on(far, near);
+    Ok(())
+}
+
+/// One direction, and its end.
+fn pass_on(mut from: TcpStream, mut to: TcpStream) {
+    thread::spawn(move || io::copy(&mut from, &mut to).and_then(|_| to.shutdown(Shutdown::Write)));
+}
