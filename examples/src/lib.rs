@@ -9,6 +9,7 @@
 //! | `chat` | both in one process |
 
 pub mod chat;
+pub mod embed;
 pub mod guide;
 pub mod model;
 pub mod program;
