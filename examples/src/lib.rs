@@ -7,6 +7,9 @@
 //! | `chat-server` | a multi-turn chat server: sessions, a model behind a trait, answers word by word |
 //! | `chat-client` | its terminal client |
 //! | `chat` | both in one process |
+//! | `embed` | a program with threads and a main loop of its own that has a server inside |
+//!
+//! [`guide`] has patterns to copy, for clients.
 
 pub mod chat;
 pub mod embed;

@@ -112,7 +112,8 @@ impl JobRunner {
 
 /// The life of a thread that works.
 fn work(jobs: &Mutex<mpsc::Receiver<(usize, Job)>>, runner: &RunnerHandle) {
-    // The lock is held while this worker waits: the others wait for the lock then.
+    // The lock is held while this worker waits, and not while it works: the others wait for the lock then. The inner
+    // block ends it.
     while let Ok((number, job)) = { jobs.lock().unwrap_or_else(PoisonError::into_inner).recv() } {
         let _ = runner.0.send(Event::Over(number, count(job)));
     }
