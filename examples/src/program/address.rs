@@ -45,14 +45,14 @@ impl ToSocketAddrs for ListenArguments {
     }
 }
 
-/// Which server a client speaks to.
+/// Which server a client speaks to. The flags may stand before a subcommand or behind it.
 #[derive(Args, Clone, Debug)]
 pub struct ServerArguments {
     /// Name or address of the server.
-    #[arg(long, default_value = "localhost")]
+    #[arg(long, global = true, default_value = "localhost")]
     pub host: String,
     /// Port of the server.
-    #[arg(long, default_value_t = 50051)]
+    #[arg(long, global = true, default_value_t = 50051)]
     pub port: u16,
 }
 

@@ -11,7 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 pub struct LogArguments {
     /// Show the runtime's log on standard error: error, warn, info, debug, trace or off. Without it RUST_LOG
     /// decides, and without that only errors are shown.
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, global = true, value_name = "LEVEL")]
     pub log: Option<LevelFilter>,
 }
 
