@@ -7,6 +7,8 @@
 //! | `chat-server` | a multi-turn chat server: sessions, a model behind a trait, answers word by word |
 //! | `chat-client` | its terminal client |
 //! | `chat` | both in one process |
+//! | `inference-server` | a model server: answers token by token, predictions in batches |
+//! | `inference-client` | its client |
 //! | `embed` | a program with threads and a main loop of its own that has a server inside |
 //!
 //! [`guide`] has patterns to copy, for clients.
@@ -14,6 +16,7 @@
 pub mod chat;
 pub mod embed;
 pub mod guide;
+pub mod inference;
 pub mod model;
 pub mod program;
 pub mod terminal;

@@ -14,6 +14,7 @@ mod models;
 mod output;
 mod piped;
 #[path = "../support/program.rs"]
+#[expect(dead_code, reason = "other tests measure their programs")]
 mod program;
 mod programs;
 mod remote;

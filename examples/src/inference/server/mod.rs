@@ -1,0 +1,4 @@
+//! `inference-server`.
+
+pub mod arguments;
+pub mod program;
