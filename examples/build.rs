@@ -8,6 +8,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     stolid_build::compile_protos("../proto/chat/v1/chat.proto")?;
     stolid_build::compile_protos("../proto/greeter/v1/greeter.proto")?;
     stolid_build::compile_protos("../proto/jobs/v1/jobs.proto")?;
+    stolid_build::compile_protos("../proto/stream/v1/stream.proto")?;
 
     // The model server prints a .proto file for the models it has: that takes descriptors, and messages that know their names.
     let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("inference.v1.bin");

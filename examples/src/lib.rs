@@ -9,6 +9,8 @@
 //! | `chat` | both in one process |
 //! | `inference-server` | a model server: answers token by token, predictions in batches |
 //! | `inference-client` | its client |
+//! | `items-server` | a list, an upload and a chat in rooms: a stream in each direction |
+//! | `items-client` | its client |
 //! | `embed` | a program with threads and a main loop of its own that has a server inside |
 //!
 //! [`guide`] has patterns to copy, for clients.
@@ -17,6 +19,8 @@ pub mod chat;
 pub mod embed;
 pub mod guide;
 pub mod inference;
+pub mod items;
 pub mod model;
 pub mod program;
+pub mod rooms;
 pub mod terminal;

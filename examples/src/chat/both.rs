@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use super::client;
+use super::client::app::Start;
 use super::server::arguments::SettingsArguments;
 use super::server::journal::Journal;
 use super::server::running::RunningServer;
@@ -42,6 +43,9 @@ pub struct Arguments {
     /// How to serve.
     #[command(flatten)]
     pub settings: SettingsArguments,
+    /// Your name in rooms.
+    #[arg(long, value_name = "N", env = "USER", hide_env_values = true, default_value = "guest")]
+    pub name: String,
     /// Write the server's log to this file; without it nobody sees it.
     #[arg(long, value_name = "FILE")]
     pub server_log: Option<PathBuf>,
@@ -72,7 +76,11 @@ fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let service = ChatService::new((&arguments.settings).into(), model, journal);
     let listen = ListenArguments { host: arguments.host, port: arguments.port };
     let server = RunningServer::start(&listen, arguments.compression, service)?;
-    let code = client::program::run(server.address().clone(), arguments.compression, None)?;
+    let code = client::program::run(
+        server.address().clone(),
+        arguments.compression,
+        Start { name: arguments.name, ..Start::default() },
+    )?;
     server.shutdown(SHUTDOWN_TIMEOUT);
     Ok(code)
 }

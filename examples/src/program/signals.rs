@@ -32,14 +32,22 @@ pub fn watch(signals: &[i32], mut react: impl FnMut(i32) + Send + 'static) -> io
 /// # Errors
 /// When the system refuses a handler or a thread.
 pub fn shut_down(server: ServerHandle) -> io::Result<()> {
-    let mut shutting_down = false;
+    shut_down_after(server, || ())
+}
+
+/// As [`shut_down`], and calls `stopping` first: to end calls that would go on for ever.
+///
+/// # Errors
+/// When the system refuses a handler or a thread.
+pub fn shut_down_after(server: ServerHandle, stopping: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let mut stopping = Some(stopping);
     watch(&[SIGINT, SIGTERM], move |_| {
-        if shutting_down {
-            process::exit(INTERRUPTED);
-        }
-        shutting_down = true;
+        let Some(stopping) = stopping.take() else { process::exit(INTERRUPTED) };
         let server = server.clone();
         // On a thread of its own, so that the second signal finds somebody listening.
-        thread::spawn(move || server.shutdown(DRAIN_TIMEOUT));
+        thread::spawn(move || {
+            stopping();
+            server.shutdown(DRAIN_TIMEOUT)
+        });
     })
 }

@@ -18,6 +18,7 @@ mod piped;
 mod program;
 mod programs;
 mod remote;
+mod rooms;
 #[path = "../support/scripted_http.rs"]
 #[expect(dead_code, reason = "the tests of the models use the rest of it")]
 mod scripted_http;

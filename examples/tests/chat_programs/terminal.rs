@@ -10,7 +10,7 @@ use super::output::Output;
 use super::programs::{ChatServer, command};
 
 /// The keys a test presses.
-const ENTER: &str = "\r";
+pub(crate) const ENTER: &str = "\r";
 const CTRL_C: &str = "\u{3}";
 const CTRL_D: &str = "\u{4}";
 const UP: &str = "\u{1b}[A";
@@ -22,7 +22,7 @@ const TAB: &str = "\t";
 const CONNECTED: &str = "...] \u{1b}[32m●\u{1b}[0m › ";
 
 /// A program on a terminal.
-struct Terminal {
+pub(crate) struct Terminal {
     process: PtyProcess,
     keyboard: File,
     screen: Output,
@@ -43,7 +43,7 @@ impl Terminal {
         Self { process, keyboard, screen, seen: 0 }
     }
 
-    fn client(server: &ChatServer, arguments: &[&str]) -> Self {
+    pub(crate) fn client(server: &ChatServer, arguments: &[&str]) -> Self {
         let mut all = vec!["--port", server.port.as_str()];
         all.extend(arguments);
         let mut terminal = Self::start(command("chat-client", &all));
@@ -51,12 +51,12 @@ impl Terminal {
         terminal
     }
 
-    fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).and_then(|()| self.keyboard.flush()).expect("the terminal is there");
     }
 
     #[track_caller]
-    fn expect(&mut self, wanted: &str) -> String {
+    pub(crate) fn expect(&mut self, wanted: &str) -> String {
         let from = self.seen;
         self.seen = self.screen.wait_for(wanted, from);
         String::from_utf8_lossy(&self.screen.text().as_bytes()[from..self.seen]).into_owned()
@@ -64,7 +64,7 @@ impl Terminal {
 
     /// Waits for the end of the program, which must have this exit code.
     #[track_caller]
-    fn assert_exit(self, code: i32) {
+    pub(crate) fn assert_exit(self, code: i32) {
         self.screen.wait_for_end();
         let status = format!("{:?}", self.process.wait().expect("our own child"));
         assert!(status.starts_with("Exited(") && status.ends_with(&format!(", {code})")), "{status}");

@@ -111,9 +111,14 @@ impl Program {
         String::from_utf8_lossy(&self.output.text().as_bytes()[from..self.seen]).into_owned()
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal, by its name without SIG.
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
+        let id = self.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status().expect("there is a kill");
         assert!(sent.success(), "kill -s {name} {id}: {sent}");
     }

@@ -16,6 +16,7 @@ use super::event::Event;
 use super::input::Lines;
 use super::prompt::Prompt;
 use super::reconnect::{FIRST_DELAY, Reconnecting};
+use super::room::CurrentRoom;
 use super::screen::Screen;
 use super::statistics::Statistics;
 use super::talking::CurrentSession;
@@ -36,6 +37,10 @@ pub struct App {
     pub(super) started: Moment,
     pub(super) link: Link,
     pub(super) session: Option<CurrentSession>,
+    /// The room the user is in, or will be in again when there is a connection.
+    pub(super) room: Option<CurrentRoom>,
+    /// The user's name in rooms.
+    pub(super) name: String,
     pub(super) activity: Activity,
     pub(super) leaving: bool,
     pub(super) every_turn_succeeded: bool,
@@ -76,6 +81,19 @@ pub(super) enum Activity {
     Answer(Box<ArrivingAnswer>),
     /// For the PONG that names this, to a PING that went out then.
     Ping { nonce: String, sent: Instant },
+    /// For what comes back from the room with this timestamp, until then.
+    Room { stamp: String, patience_ends: Instant },
+}
+
+/// Where a client begins.
+#[derive(Clone, Debug, Default)]
+pub struct Start {
+    /// The session to begin in, by its id or the beginning of it; without one in a new session.
+    pub session: Option<String>,
+    /// The room to begin in, in place of a session.
+    pub room: Option<String>,
+    /// The user's name in rooms.
+    pub name: String,
 }
 
 /// What an [`App`] is made of.
@@ -107,6 +125,8 @@ impl App {
             statistics: Statistics::default(),
             link: Link::Down(None),
             session: None,
+            room: None,
+            name: String::new(),
             activity: Activity::Idle,
             leaving: false,
             every_turn_succeeded: true,
@@ -122,10 +142,9 @@ impl App {
         }
     }
 
-    /// Runs until the user leaves. Begins in the session with this id, or in a new one. Returns whether every
-    /// message was answered.
-    pub fn run(mut self, session: Option<String>) -> bool {
-        self.begin(session);
+    /// Runs until the user leaves. Returns whether every message was answered.
+    pub fn run(mut self, start: Start) -> bool {
+        self.begin(start);
         while !self.leaving {
             self.settle();
             match self.next_event() {
@@ -137,10 +156,12 @@ impl App {
         self.every_turn_succeeded
     }
 
-    fn begin(&mut self, session: Option<String>) {
-        self.wanted = session;
+    fn begin(&mut self, start: Start) {
+        self.wanted = start.session;
+        self.name = start.name;
+        self.room = start.room.map(CurrentRoom::new);
         if self.ensure_connected().is_some() {
-            self.ensure_session();
+            self.ensure_place();
         } else {
             self.reconnect_in_background(FIRST_DELAY);
         }
@@ -150,6 +171,7 @@ impl App {
     fn settle(&mut self) {
         let prompt = Prompt {
             session: self.session.as_ref().map(|session| session.id.clone()),
+            room: self.room.as_ref().map(|room| room.name.clone()),
             connected: self.connection().is_some(),
         };
         *self.live_prompt.lock().unwrap_or_else(PoisonError::into_inner) = prompt.clone();
@@ -166,6 +188,7 @@ impl App {
         let patience_ends = match &self.activity {
             Activity::Answer(answer) => Some(answer.patience_ends()),
             Activity::Ping { sent, .. } => Some(*sent + PING_TIMEOUT),
+            Activity::Room { patience_ends, .. } => Some(*patience_ends),
             Activity::Idle | Activity::Prompting => None,
         };
         let Some(end) = patience_ends else {
@@ -201,6 +224,8 @@ impl App {
                     self.connection_lost(&reason);
                 }
             }
+            Event::RoomMessage(number, message) => self.hear_room(number, &message),
+            Event::RoomEnded(number, status) => self.room_ended(number, status),
             Event::Reconnected(number, connection, tries) => self.reconnected(number, *connection, tries),
             Event::StillDown(number) => self.still_down(number),
         }
@@ -216,6 +241,7 @@ impl App {
         self.tell_typing(false);
         match command::parse(line) {
             Line::Empty => {}
+            Line::Message(message) if self.room.is_some() => self.say_in_room(message),
             Line::Message(message) => self.say(message, false),
             Line::Command(command) => drop(self.execute(command)),
             Line::Wrong(text) => self.screen.error(&text),
@@ -224,7 +250,7 @@ impl App {
 
     /// Lets the others on the session know whether this user types. Only a person does.
     fn tell_typing(&mut self, typing: bool) {
-        if !self.interactive || self.typing == typing || self.session.is_none() {
+        if !self.interactive || self.typing == typing || self.session.is_none() || self.room.is_some() {
             return;
         }
         self.typing = typing;
@@ -238,6 +264,7 @@ impl App {
         match std::mem::replace(&mut self.activity, Activity::Idle) {
             Activity::Answer(answer) => self.cancel_answer(*answer),
             Activity::Ping { .. } => self.screen.notice("Stopped waiting for the PONG."),
+            Activity::Room { .. } => self.screen.notice("Stopped waiting for the room."),
             // The line editor sees Ctrl-C itself; one that comes as it starts is not for it.
             Activity::Prompting if self.editor_sees_interrupts => self.activity = Activity::Prompting,
             Activity::Prompting | Activity::Idle => self.leaving = true,
@@ -259,6 +286,10 @@ impl App {
             Activity::Ping { .. } => {
                 let limit = PING_TIMEOUT.as_secs();
                 self.screen.error(&format!("No PONG within {limit}s."));
+            }
+            Activity::Room { .. } => {
+                self.screen.error("Error: the room has been silent for too long.");
+                self.every_turn_succeeded = false;
             }
             other => self.activity = other,
         }
@@ -301,6 +332,8 @@ impl App {
         self.tell_typing(false);
         self.screen.say("Goodbye!");
         let Link::Up(connection) = &self.link else { return };
+        // The room's stream half-closes when it is dropped.
+        self.room = None;
         connection.close();
         let end = Instant::now() + GOODBYE_TIMEOUT;
         while let Ok(event) = self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {

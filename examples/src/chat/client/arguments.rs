@@ -20,6 +20,12 @@ pub struct Arguments {
     /// Begin in the session with this id (the beginning of it will do) and not in a new one.
     #[arg(long, value_name = "ID")]
     pub session: Option<String>,
+    /// Begin in this room, where everybody hears everybody, and not in a session.
+    #[arg(long, value_name = "NAME")]
+    pub room: Option<String>,
+    /// Your name in rooms.
+    #[arg(long, value_name = "N", env = "USER", hide_env_values = true, default_value = "guest")]
+    pub name: String,
     /// Whether to compress.
     #[command(flatten)]
     pub compression: CompressionArguments,
@@ -37,8 +43,19 @@ mod tests {
     #[test]
     fn the_flags_are_understood() {
         Arguments::command().debug_assert();
-        let arguments = Arguments::parse_from(["chat-client", "--port", "7", "--session", "e5f6"]);
+        let arguments = Arguments::parse_from([
+            "chat-client",
+            "--port",
+            "7",
+            "--session",
+            "e5f6",
+            "--room",
+            "lobby",
+            "--name",
+            "ada",
+        ]);
         assert_eq!((arguments.server.host.as_str(), arguments.server.port), ("localhost", 7));
         assert_eq!(arguments.session.as_deref(), Some("e5f6"));
+        assert_eq!((arguments.room.as_deref(), arguments.name.as_str()), (Some("lobby"), "ada"));
     }
 }

@@ -128,7 +128,8 @@ pub fn help() -> TextBox {
         let usage = format!("{name} {argument}");
         help = help.line(format!("{usage:<13} {text}"));
     }
-    help.line("Anything else is said in the session.").line("Ctrl+C stops an answer; at the prompt it leaves.")
+    help.line("Anything else is said in the room, or else in the session.")
+        .line("Ctrl+C stops an answer; at the prompt it leaves.")
 }
 
 fn age(session: &Session) -> String {

@@ -44,16 +44,25 @@ pub enum Command {
     Join(String),
     /// Delete a session, the current one by default.
     Delete(Option<String>),
+    /// Enter this room.
+    Room(String),
+    /// Leave the room.
+    Leave,
+    /// Who is in the room?
+    Who,
 }
 
 /// The commands with their arguments and what they do, in the order `/help` lists them.
-pub const COMMANDS: [(&str, &str, &str); 14] = [
+pub const COMMANDS: [(&str, &str, &str); 17] = [
     ("/help", "", "this list"),
     ("/new", "", "start another session"),
     ("/sessions", "", "list the sessions on the server"),
     ("/join", "ID", "continue the session whose id begins so"),
     ("/info", "", "everything about the current session"),
     ("/delete", "[ID]", "delete a session, by default the current one"),
+    ("/room", "NAME", "enter a room, where everybody hears everybody"),
+    ("/who", "", "who is in the room"),
+    ("/leave", "", "leave the room, back to the session"),
     ("/stats", "", "counters of this client"),
     ("/server", "", "counters of the server"),
     ("/health", "", "is the server there?"),
@@ -83,6 +92,8 @@ pub fn parse(line: &str) -> Line {
         ("/join", Some(id)) => Command::Join(id),
         ("/join", None) => return Line::Wrong("/join needs the id of a session; /sessions lists them.".to_owned()),
         ("/delete", id) => Command::Delete(id),
+        ("/room", Some(room)) => Command::Room(room),
+        ("/room", None) => return Line::Wrong("/room needs the name of a room.".to_owned()),
         (_, Some(_)) if plain(name).is_some() => return Line::Wrong(format!("{name} takes nothing behind it.")),
         _ => match plain(name) {
             Some(command) => command,
@@ -107,6 +118,8 @@ fn plain(name: &str) -> Option<Command> {
         "/new" => Command::New,
         "/info" => Command::Info,
         "/sessions" => Command::Sessions,
+        "/leave" => Command::Leave,
+        "/who" => Command::Who,
         _ => return None,
     })
 }
@@ -124,7 +137,7 @@ mod tests {
     #[test]
     fn every_listed_command_is_understood() {
         for (name, argument, _) in COMMANDS {
-            let line = if argument == "ID" { format!("{name} e5f6") } else { name.to_owned() };
+            let line = if ["ID", "NAME"].contains(&argument) { format!("{name} e5f6") } else { name.to_owned() };
             assert!(matches!(parse(&line), Line::Command(_)), "{line}");
         }
     }
@@ -132,6 +145,7 @@ mod tests {
     #[test]
     fn commands_take_their_arguments() {
         assert_eq!(parse("/join  e5f6"), Line::Command(Command::Join("e5f6".to_owned())));
+        assert_eq!(parse("/room lobby"), Line::Command(Command::Room("lobby".to_owned())));
         assert_eq!(parse("/delete"), Line::Command(Command::Delete(None)));
         assert_eq!(parse("/delete e5"), Line::Command(Command::Delete(Some("e5".to_owned()))));
         assert_eq!(parse(" /quit "), Line::Command(Command::Quit));
@@ -142,6 +156,8 @@ mod tests {
         for (line, reason) in [
             ("/join", "/sessions"),
             ("/join a b", "one word"),
+            ("/room", "name of a room"),
+            ("/who x", "nothing behind"),
             ("/new x", "nothing behind"),
             ("/nwe", "There is no command /nwe"),
             ("/", "There is no command /"),

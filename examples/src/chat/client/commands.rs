@@ -38,6 +38,9 @@ impl App {
             Command::Sessions => self.show_sessions()?,
             Command::Join(id) => self.join(&id)?,
             Command::Delete(id) => self.delete(id)?,
+            Command::Room(name) => self.enter_room(name)?,
+            Command::Leave => self.leave_room()?,
+            Command::Who => self.ask_who()?,
         }
         Some(())
     }

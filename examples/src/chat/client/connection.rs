@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use stolid::{Channel, Error, Request, SendTimeoutError, Sender, Status, Streaming};
 
 use super::event::Event;
+use super::room::RoomStream;
 use crate::chat::proto::chat_service_client::ChatServiceClient;
-use crate::chat::proto::{ChatRequest, ChatResponse, ServerStatsRequest, ServerStatsResponse};
+use crate::chat::proto::{ChatRequest, ServerStatsRequest, ServerStatsResponse};
+use crate::items::proto::stream_service_client::StreamServiceClient;
 use crate::program::address::Address;
 use crate::program::compression::CompressionArguments;
 
@@ -80,10 +82,12 @@ impl Connector {
     pub fn connect(&self) -> Result<Connection, Unreachable> {
         let channel = self.compression.ask(Channel::builder(self.address.target()));
         let channel = channel.connect_timeout(CONNECT_TIMEOUT).connect().map_err(Unreachable::Connect)?;
+        let rooms = StreamServiceClient::new(channel.clone());
         let client = ChatServiceClient::new(channel);
         let server = server_stats(&client, CONNECT_TIMEOUT).map_err(Unreachable::Refused)?;
         let stream = self.open_stream(&client)?;
-        Ok(Connection { connector: self.clone(), client, framework: server.framework, stream, since: Instant::now() })
+        let since = Instant::now();
+        Ok(Connection { connector: self.clone(), client, rooms, framework: server.framework, stream, since })
     }
 
     /// Asks the server how it is on a connection of its own, within `timeout`.
@@ -97,13 +101,30 @@ impl Connector {
 
     fn open_stream(&self, client: &ChatServiceClient) -> Result<OpenStream, Unreachable> {
         let (requests, responses) = client.chat(()).map_err(Unreachable::Refused)?.split();
+        let number = self.read_on(responses, Event::Response, Event::StreamEnded)?;
+        Ok(OpenStream { number, requests })
+    }
+
+    /// Reports everything the server says on a stream, and its end, with a number of the stream's own.
+    fn read_on<T: 'static>(
+        &self,
+        mut responses: Streaming<T>,
+        message: fn(u64, T) -> Event,
+        end: fn(u64, Option<Status>) -> Event,
+    ) -> Result<u64, Unreachable> {
         let number = self.streams.fetch_add(1, Ordering::Relaxed);
         let events = self.events.clone();
-        thread::Builder::new()
-            .name(format!("chat stream {number}"))
-            .spawn(move || read(number, responses, &events))
-            .map_err(Unreachable::Thread)?;
-        Ok(OpenStream { number, requests })
+        // A full event queue stops the reading, and flow control then stops the server.
+        let read = move || {
+            let ended = responses.try_for_each(|response| {
+                let response = response.map_err(Some)?;
+                events.send(message(number, response)).map_err(|_| None)
+            });
+            // When the loop has ended nobody is there to be told.
+            let _ = events.send(end(number, ended.err().flatten()));
+        };
+        let reader = thread::Builder::new().name(format!("stream {number}"));
+        reader.spawn(read).map(|_| number).map_err(Unreachable::Thread)
     }
 }
 
@@ -131,6 +152,7 @@ struct OpenStream {
 pub struct Connection {
     connector: Connector,
     client: ChatServiceClient,
+    rooms: StreamServiceClient,
     framework: String,
     stream: OpenStream,
     since: Instant,
@@ -174,6 +196,16 @@ impl Connection {
         }
     }
 
+    /// Opens the stream that carries what is said in rooms.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn open_room(&self) -> Result<RoomStream, Unreachable> {
+        let (requests, responses) = self.rooms.chat(()).map_err(Unreachable::Refused)?.split();
+        let number = self.connector.read_on(responses, Event::RoomMessage, Event::RoomEnded)?;
+        Ok(RoomStream { number, requests })
+    }
+
     /// Cancels the Chat stream, and with it the answer that is arriving, and opens another one.
     ///
     /// # Errors
@@ -197,21 +229,5 @@ impl fmt::Debug for Connection {
             .field("address", &self.connector.address)
             .field("stream", &self.stream.number)
             .finish_non_exhaustive()
-    }
-}
-
-/// Reports everything the server says on a stream, and its end. A full event queue stops the reading, and flow
-/// control then stops the server.
-fn read(stream: u64, mut responses: Streaming<ChatResponse>, events: &SyncSender<Event>) {
-    loop {
-        let event = match responses.message() {
-            Ok(Some(response)) => Event::Response(stream, response),
-            Ok(None) => Event::StreamEnded(stream, None),
-            Err(status) => Event::StreamEnded(stream, Some(status)),
-        };
-        let last = matches!(event, Event::StreamEnded(..));
-        if events.send(event).is_err() || last {
-            return;
-        }
     }
 }

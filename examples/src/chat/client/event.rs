@@ -4,6 +4,7 @@ use stolid::Status;
 
 use super::connection::Connection;
 use crate::chat::proto::ChatResponse;
+use crate::items::proto::ChatMessage;
 
 /// Events that may wait for the loop; whoever sends one more waits until the loop has taken some.
 pub const QUEUE: usize = 256;
@@ -25,6 +26,10 @@ pub enum Event {
     Response(u64, ChatResponse),
     /// The Chat stream with this number is over: the server ended it, or the status says why.
     StreamEnded(u64, Option<Status>),
+    /// Somebody said something in the room that was entered with this number.
+    RoomMessage(u64, ChatMessage),
+    /// The room that was entered with this number is left: the server ended the stream, or the status says why.
+    RoomEnded(u64, Option<Status>),
     /// The attempt to reconnect with this number has succeeded, after so many tries.
     Reconnected(u64, Box<Connection>, u32),
     /// The attempt to reconnect with this number tried once more, in vain.

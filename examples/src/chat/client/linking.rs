@@ -46,6 +46,11 @@ impl App {
         }
     }
 
+    /// A place to talk in: the room, or else a session.
+    pub(super) fn ensure_place(&mut self) -> Option<()> {
+        if self.room.is_some() { Some(()) } else { self.ensure_session() }
+    }
+
     /// `/connect`.
     pub(super) fn connect_now(&mut self) -> Option<()> {
         if self.connection().is_some() {
@@ -55,7 +60,7 @@ impl App {
         }
         self.link = Link::Down(None);
         if self.ensure_connected().is_some() {
-            return self.ensure_session();
+            return self.ensure_place();
         }
         self.reconnect_in_background(FIRST_DELAY);
         None
@@ -74,6 +79,7 @@ impl App {
         };
         self.lost = false;
         self.screen.notice(&text);
+        self.shut_room();
     }
 
     fn connected(&mut self, connection: Connection) {
@@ -91,6 +97,7 @@ impl App {
         if let Some(session) = self.session.take() {
             self.resume(session);
         }
+        self.open_room();
     }
 
     /// Goes on in a session that was there before; if it is not any more, in a new one.
@@ -128,7 +135,7 @@ impl App {
         self.connected(connection);
         if self.connection().is_some() {
             // What fails here is on the screen, and the next message tries again.
-            let _ = self.ensure_session();
+            let _ = self.ensure_place();
         }
     }
 
@@ -148,6 +155,7 @@ impl App {
         let lasted = self.connection().map(Connection::age).unwrap_or_default();
         self.lost = true;
         self.link = Link::Down(None);
+        self.shut_room();
         let mut failed = false;
         match std::mem::replace(&mut self.activity, Activity::Idle) {
             Activity::Answer(mut answer) => {
@@ -156,6 +164,7 @@ impl App {
                 self.screen.write(&rest);
             }
             Activity::Prompting => self.activity = Activity::Prompting,
+            Activity::Room { .. } => self.every_turn_succeeded = false,
             Activity::Ping { .. } | Activity::Idle => {}
         }
         self.screen.error(&format!("Connection lost: {reason}. Reconnecting..."));

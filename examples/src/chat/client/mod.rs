@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`app`] | the one loop that decides what happens; [`commands`], [`talking`] and [`linking`] are what it does |
 //! | [`command`] | what a line means |
+//! | [`room`] | the room the user is in |
 //! | [`answer`] | the answer that is arriving |
 //! | [`connection`], [`reconnect`] | the channel and its Chat stream, and how it comes back |
 //! | [`event`] | what the loop hears of |
@@ -14,7 +15,7 @@
 //!
 //! # Threads
 //! One thread runs the loop and owns all state. Others only wait for something and send an [`event::Event`] when
-//! it comes: one reads lines, one reads the Chat stream, one listens for Ctrl-C, one tries to reconnect.
+//! it comes: one reads lines, one reads the Chat stream and one the room, one listens for Ctrl-C, one tries to reconnect.
 
 pub mod answer;
 pub mod app;
@@ -30,6 +31,7 @@ pub mod linking;
 pub mod program;
 pub mod prompt;
 pub mod reconnect;
+pub mod room;
 pub mod screen;
 pub mod statistics;
 pub mod talking;

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 
 use clap::Parser;
 
-use super::app::{App, Parts};
+use super::app::{App, Parts, Start};
 use super::arguments::Arguments;
 use super::connection::Connector;
 use super::editor::{LineEditor, LivePrompt};
@@ -26,7 +26,8 @@ use crate::terminal::width_of_standard_output;
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     arguments.log.start();
-    match run(arguments.server.into(), arguments.compression, arguments.session) {
+    let start = Start { session: arguments.session, room: arguments.room, name: arguments.name };
+    match run(arguments.server.into(), arguments.compression, start) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("chat-client: {error}");
@@ -35,16 +36,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Chats with the server at `address` on the standard streams of the process, beginning in `session` or in a new
-/// one, until the user leaves. The exit code tells whether every message of a pipe was answered.
+/// Chats with the server at `address` on the standard streams of the process, until the user
+/// leaves. The exit code tells whether every message of a pipe was answered.
 ///
 /// # Errors
 /// When the terminal cannot be used, or the system refuses a thread.
-pub fn run(
-    address: Address,
-    compression: CompressionArguments,
-    session: Option<String>,
-) -> Result<ExitCode, Box<dyn Error>> {
+pub fn run(address: Address, compression: CompressionArguments, start: Start) -> Result<ExitCode, Box<dyn Error>> {
     let (sender, events) = mpsc::sync_channel(event::QUEUE);
     let interrupts = sender.clone();
     signals::watch(&[SIGINT], move |_| {
@@ -72,7 +69,7 @@ pub fn run(
         live_prompt,
         interactive,
     });
-    let every_turn_succeeded = app.run(session);
+    let every_turn_succeeded = app.run(start);
     // A person has seen what failed; a script has only the exit code.
     Ok(if interactive || every_turn_succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

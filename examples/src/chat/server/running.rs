@@ -2,14 +2,19 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use stolid::{Server, ShutdownReport};
 
 use super::service::ChatService;
 use crate::chat::proto::chat_service_server::ChatServiceServer;
+use crate::items::proto::stream_service_server::StreamServiceServer;
 use crate::program::address::{Address, ListenArguments};
 use crate::program::compression::CompressionArguments;
+use crate::rooms::hub::{Hub, Log};
+use crate::rooms::service::RoomService;
+use crate::terminal::printable::printable;
 
 /// The server cannot listen where it was told to.
 #[derive(Debug)]
@@ -34,6 +39,7 @@ impl Error for NotListening {
 pub struct RunningServer {
     server: Server,
     service: ChatService,
+    rooms: Arc<Hub>,
     address: Address,
 }
 
@@ -52,15 +58,18 @@ impl RunningServer {
             cause,
         };
         let addresses = listen.addresses().map_err(|error| failed(error.into()))?;
+        let journal = service.clone();
+        let rooms = Arc::new(Hub::new(Log::new(move |news| journal.journal().line(&printable(news)))));
         let server = compression
             .serve(Server::builder())
             .add_service(ChatServiceServer::new(service.clone()))
+            .add_service(StreamServiceServer::new(RoomService::new(Arc::clone(&rooms))))
             .start(&*addresses)
             .map_err(|error| failed(error.into()))?;
         let address = Address::new(listen.host.clone(), server.local_addr().port());
         let model = service.model();
         service.journal().started(model.name(), model.framework(), &address.to_string());
-        Ok(Self { server, service, address })
+        Ok(Self { server, service, rooms, address })
     }
 
     /// The host as it was asked for, and the port it got.
@@ -68,14 +77,15 @@ impl RunningServer {
         &self.address
     }
 
-    /// Takes no more messages; returns the number of answers that are still being given.
+    /// Takes no more messages and closes the rooms; returns the number of answers that are still being given.
     pub fn drain(&self) -> usize {
+        self.rooms.close();
         self.service.drain()
     }
 
     /// Stops. Answers that are being given have `timeout` to end.
     pub fn shutdown(&self, timeout: Duration) -> ShutdownReport {
-        self.service.drain();
+        self.drain();
         self.server.shutdown(timeout)
     }
 }
