@@ -1,7 +1,11 @@
 //! The programs of the chat.
 
 use std::process::Command;
+use std::time::Instant;
 
+use stolid_tests::process::eventually_within;
+
+use super::output::PATIENCE;
 pub(crate) use super::program::{Finished, Program};
 
 /// The command for `chat`, `chat-server` or `chat-client`, in an environment of our own.
@@ -40,7 +44,18 @@ impl ChatServer {
 
     /// Starts another server on the port of one that is gone.
     pub(crate) fn start_again(port: &str) -> Self {
-        Self::listening(Program::start(command("chat-server", &["--port", port, "--word-delay", "0"])))
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let program = Program::start(command("chat-server", &["--port", port, "--word-delay", "0"]));
+            let said = || program.output.text().contains("Listening on: ") || program.errors.text().ends_with('\n');
+            eventually_within(PATIENCE, "the server listens or says why not", said);
+            let error = program.errors.text();
+            if error.is_empty() {
+                return Self::listening(program);
+            }
+            // For a moment the port may belong to a connection of somebody else on this machine.
+            assert!(error.contains("in use") && Instant::now() < deadline, "{error}");
+        }
     }
 
     /// The server that is starting in `program`.
