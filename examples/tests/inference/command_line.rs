@@ -18,6 +18,17 @@ fn help_is_there() {
 }
 
 #[test]
+fn the_log_is_on_standard_error() {
+    let server = InferenceServer::start(&["--log", "info"]);
+    server.program.errors.wait_for("listening", 0);
+    let client = server.run_client(&["predict", "embed", "Hi", "--log", "debug"]);
+    assert_eq!((client.code, client.output.lines().count()), (Some(0), 1));
+    assert!(!client.errors.is_empty());
+    let quiet = server.run_client(&["predict", "embed", "Hi"]);
+    assert_eq!((quiet.code, quiet.errors.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn the_counters_are_told_while_the_server_runs() {
     let mut server = InferenceServer::start(&["--models", "embed", "--report", "1ms"]);
     server.program.expect("embed: 0 requests\n");

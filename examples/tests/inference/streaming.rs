@@ -26,6 +26,22 @@ fn the_first_token_is_printed_while_the_model_works_on_the_second() {
 }
 
 #[test]
+fn answers_are_made_side_by_side() {
+    let mut server = InferenceServer::start(&["--token-delay", "1h", "--max-wait", "1h", "--max-batch", "3"]);
+    let mut clients = [server.client(&["generate", PROMPT]), server.client(&["generate", PROMPT])];
+    for client in &mut clients {
+        client.expect(&answer()[0]);
+        server.program.expect("generate: started");
+    }
+    for client in clients {
+        client.signal("INT");
+        assert_eq!(client.finish().code, Some(130));
+    }
+    // Not a batch among them.
+    assert_eq!(server.stop("generate"), "2 requests, 2 tokens");
+}
+
+#[test]
 fn an_answer_is_printed_whole_and_nothing_else() {
     let server = InferenceServer::start(&["--token-delay", "0"]);
     let finished = server.run_client(&["generate", PROMPT]);

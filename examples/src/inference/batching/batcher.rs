@@ -160,16 +160,17 @@ where
         self.counters.count_batch(size);
         let begun = Instant::now();
         let results = self.call(inputs);
-        let time = durations::seconds(begun.elapsed());
-        let model = &self.model;
-        match &results {
-            Ok(_) => self.journal.say(format_args!("{model}: batch of {size} in {time}")),
-            Err(status) => self.journal.say(format_args!("{model}: batch of {size} failed ({status}) in {time}")),
-        }
+        let how = match &results {
+            Ok(_) => String::new(),
+            Err(status) => format!(" failed ({status})"),
+        };
+        let line = format!("{}: batch of {size}{how} in {}", self.model, durations::seconds(begun.elapsed()));
         match results {
             Ok(results) => answers.into_iter().zip(results).for_each(|(answer, result)| answer.give(result)),
             Err(status) => answers.into_iter().for_each(|answer| answer.give(Err(status.clone()))),
         }
+        // Last, for nobody waits for it.
+        self.journal.say(line);
     }
 
     /// Exactly as many results as inputs, or one failure for them all.
