@@ -14,7 +14,6 @@ mod models;
 mod output;
 mod piped;
 #[path = "../support/program.rs"]
-#[expect(dead_code, reason = "other tests measure their programs")]
 mod program;
 mod programs;
 mod remote;

@@ -80,11 +80,6 @@ impl Program {
         port.to_owned()
     }
 
-    /// The number of its process.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Writes a line to its input.
     pub(crate) fn say(&mut self, line: &str) {
         let input = self.input.as_mut().expect("the input is open");
