@@ -1,6 +1,7 @@
 //! The messages in `docs/TROUBLESHOOTING.md` are the ones that users see: each is provoked here.
 
 #[path = "support/cable.rs"]
+#[expect(dead_code, reason = "the tests of the guide use the rest of it")]
 mod cable;
 
 use std::io::{self, Write};

@@ -28,6 +28,7 @@ pub mod timeouts;
 
 #[cfg(test)]
 #[path = "../../tests/support/cable.rs"]
+#[expect(dead_code, reason = "the tests of the guide on the real server use the rest of it")]
 mod cable;
 
 /// The messages, traits and stubs of `greeter/v1/greeter.proto`.

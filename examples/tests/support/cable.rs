@@ -9,6 +9,7 @@ use std::thread;
 /// new ones can be made.
 pub(crate) struct Cable {
     address: SocketAddr,
+    server: Arc<Mutex<SocketAddr>>,
     sockets: Arc<Mutex<Vec<TcpStream>>>,
 }
 
@@ -17,11 +18,17 @@ impl Cable {
     pub(crate) fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port is free");
         let address = listener.local_addr().expect("a listener has an address");
+        let server = Arc::new(Mutex::new(server));
         let sockets = Arc::new(Mutex::new(Vec::new()));
-        let plugged = Arc::clone(&sockets);
-        // It ends with the test's process.
-        thread::spawn(move || listener.incoming().flatten().try_for_each(|near| plug(near, server, &plugged)));
-        Self { address, sockets }
+        let (end, plugged) = (Arc::clone(&server), Arc::clone(&sockets));
+        // It ends with the test's process. A connection that nobody takes at the other end is closed.
+        thread::spawn(move || listener.incoming().flatten().for_each(|near| drop(plug(near, &end, &plugged))));
+        Self { address, server, sockets }
+    }
+
+    /// From now on new connections go to another server.
+    pub(crate) fn move_to(&self, server: SocketAddr) {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
     }
 
     /// What a channel connects to.
@@ -39,7 +46,8 @@ impl Cable {
     }
 }
 
-fn plug(near: TcpStream, server: SocketAddr, plugged: &Mutex<Vec<TcpStream>>) -> io::Result<()> {
+fn plug(near: TcpStream, server: &Mutex<SocketAddr>, plugged: &Mutex<Vec<TcpStream>>) -> io::Result<()> {
+    let server = *server.lock().unwrap_or_else(PoisonError::into_inner);
     let far = TcpStream::connect(server)?;
     let mut sockets = plugged.lock().unwrap_or_else(PoisonError::into_inner);
     sockets.extend([near.try_clone()?, far.try_clone()?]);
