@@ -56,7 +56,10 @@ fn plug(near: TcpStream, server: &Mutex<SocketAddr>, plugged: &Mutex<Vec<TcpStre
     Ok(())
 }
 
-/// One direction, and its end.
+/// One direction, and its end: no more of it after a clean one, nothing more at all after a reset.
 fn pass_on(mut from: TcpStream, mut to: TcpStream) {
-    thread::spawn(move || io::copy(&mut from, &mut to).and_then(|_| to.shutdown(Shutdown::Write)));
+    thread::spawn(move || {
+        let end = io::copy(&mut from, &mut to).map_or(Shutdown::Both, |_| Shutdown::Write);
+        to.shutdown(end)
+    });
 }
