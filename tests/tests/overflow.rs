@@ -1,5 +1,7 @@
 //! What a sender does when the peer does not take its messages.
 
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use stolid::{CancelCause, Code, Overflow, RecvTimeoutError, Status, TrySendError};
@@ -7,6 +9,7 @@ use stolid_tests::echo::Note;
 use stolid_tests::gate::Gate;
 use stolid_tests::handlers::{Handlers, note_of};
 use stolid_tests::pair::{Pair, serve};
+use stolid_tests::process::{ThreadProbe, eventually};
 use stolid_tests::watchdog::watched;
 use stolid_tests::wire::{Setting, Wire};
 
@@ -115,5 +118,56 @@ fn a_client_that_is_not_read_can_disconnect_as_well() {
         assert_eq!(status.code(), Code::ResourceExhausted);
         assert_eq!(replies.message().expect_err("the call is over").code(), Code::ResourceExhausted);
         gate.open();
+    });
+}
+
+/// What a handler finds out with a sender whose messages nobody takes.
+fn unread<R: Send + 'static>(handler: impl Fn(stolid::Sender<Note>) -> R + Send + Sync + 'static) -> R {
+    let (tell, told) = mpsc::channel();
+    let server = serve(Handlers::new().repeat(move |_request, replies| {
+        tell.send(handler(replies)).expect("the test listens");
+        Ok(())
+    }));
+    let mut wire = Wire::client_with(server.local_addr(), &[(Setting::INITIAL_WINDOW_SIZE, 0)]);
+    let stream = wire.open_call(REPEAT, &[]);
+    wire.send_data(stream, &[0; 5], true);
+    told.recv().expect("the handler ends")
+}
+
+#[test]
+fn as_much_waits_as_the_sender_allows() {
+    watched(|| {
+        for (limit, fit) in [(None, 6), (Some(200_000), 19), (Some(10_500), 1), (Some(0), 1)] {
+            let sent = unread(move |replies| {
+                let replies = replies.with_overflow(Overflow::Fail);
+                if let Some(limit) = limit {
+                    // The limit is the stream's, whichever clone sets it.
+                    drop(replies.clone().with_queue_limit(limit));
+                }
+                (0..100).take_while(|_| replies.send(note_of(10_000)).is_ok()).count()
+            });
+            assert_eq!(sent, fit, "with {limit:?}");
+        }
+    });
+}
+
+#[test]
+fn a_sender_that_waits_for_room_goes_on_when_there_may_be_more() {
+    watched(|| {
+        let sent = unread(|replies| {
+            let blocked = replies.clone();
+            let (tell, told) = mpsc::channel();
+            let sending = thread::spawn(move || {
+                tell.send(ThreadProbe::current()).expect("the handler listens");
+                (0..15).try_for_each(|_| blocked.send(note_of(10_000)))
+            });
+            let probe = told.recv().expect("the thread says who it is");
+            // Seven messages are more than 64 KiB, so the thread sleeps sooner or later and nobody else wakes it.
+            let waits = || matches!(replies.try_send(note_of(10_000)), Err(TrySendError::Full(_))) && probe.is_asleep();
+            eventually("the thread waits for room", waits);
+            let _replies = replies.with_queue_limit(300_000);
+            sending.join().expect("no panic")
+        });
+        assert_eq!(sent.map_err(|status| status.to_string()), Ok(()));
     });
 }

@@ -329,6 +329,13 @@ impl Stream {
         (connection, newly)
     }
 
+    /// So many bytes may be queued from now on.
+    pub(crate) fn set_quota(&self, bytes: usize) {
+        let mut effects = Effects::default();
+        self.outbox().set_quota(bytes, &mut effects.wakes);
+        effects.fire();
+    }
+
     /// Sends what is queued now.
     pub(crate) fn flush(self: &Arc<Self>) {
         self.touch().0.drive(false);

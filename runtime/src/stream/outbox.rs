@@ -12,8 +12,9 @@ use crate::metadata::Metadata;
 use crate::status::Status;
 use crate::wait::{Waiter, WaiterList, WakeSet};
 
-/// Bytes a stream may have queued before `send` blocks. One larger message passes when nothing is queued.
-pub(crate) const QUOTA: usize = 64 * 1024;
+/// Bytes a stream may have queued before `send` blocks, unless it has a quota of its own. One larger message passes when
+/// nothing is queued.
+const QUOTA: usize = 64 * 1024;
 
 /// Messages from this size on are queued as they are; smaller ones are copied together.
 const PACK_BELOW: usize = 8 * 1024;
@@ -49,6 +50,7 @@ pub(crate) struct Outbox {
     /// Small messages, packed; behind everything in `queue`.
     tail: BytesMut,
     len: usize,
+    quota: usize,
     /// Server: response headers that were not handed to h2 yet.
     pub(crate) head: Option<Metadata>,
     /// Server: headers go out even though there is no message yet.
@@ -89,6 +91,7 @@ impl Outbox {
             queue: VecDeque::new(),
             tail: BytesMut::new(),
             len: 0,
+            quota: QUOTA,
             head: Some(Metadata::new()),
             head_now: false,
             trailers: Metadata::new(),
@@ -113,7 +116,7 @@ impl Outbox {
             Sending::Finishing(finish) => return Err(Refused::Closed(finish.refusal())),
             Sending::Closed(status) => return Err(Refused::Closed(status.clone())),
         }
-        if self.len > 0 && self.len + scratch.len() > QUOTA {
+        if self.len > 0 && self.len + scratch.len() > self.quota {
             if let Some(waiter) = waiter {
                 self.waiters.add(waiter);
             }
@@ -191,9 +194,15 @@ impl Outbox {
 
     /// Wakes senders that wait for room, if there is some.
     pub(crate) fn wake_if_room(&mut self, wakes: &mut WakeSet) {
-        if self.len < QUOTA {
+        if self.len < self.quota {
             self.waiters.take(wakes);
         }
+    }
+
+    /// So many bytes may be queued from now on.
+    pub(super) fn set_quota(&mut self, bytes: usize, wakes: &mut WakeSet) {
+        self.quota = bytes;
+        self.wake_if_room(wakes);
     }
 
     /// No more messages; queued ones still go out, then `finish`. False when the stream was finished or over before.

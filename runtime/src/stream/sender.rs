@@ -29,7 +29,7 @@ const SCRATCH_KEPT: usize = 64 * 1024;
 /// Sends messages to the peer.
 ///
 /// A handle: clones share the stream, any number of threads may send through it, and each `send` is queued as a whole,
-/// in the order of the calls. A sender blocks when 64 KiB wait to be sent, until the peer makes room, the deadline
+/// in the order of the calls. A sender blocks when 64 KiB (or [its limit](Self::with_queue_limit)) wait to be sent, until the peer makes room, the deadline
 /// passes or the call ends; an `Err` is the final status of the call, never a bare "closed".
 ///
 /// On a client, dropping the last clone half-closes the call, as [`close`](Self::close) does; while the thread panics it
@@ -74,8 +74,8 @@ pub(crate) enum OnDrop {
     Nothing,
 }
 
-/// What [`Sender::send`] does when there is no room: with this message more than 64 KiB would wait to be sent, and something
-/// waits already. A message that is larger by itself fits only when nothing waits. See [`Sender::with_overflow`].
+/// What [`Sender::send`] does when there is no room: with this message more than 64 KiB (or [the sender's
+/// limit](Sender::with_queue_limit)) would wait to be sent, and something waits already. A message that is larger by itself fits only when nothing waits. See [`Sender::with_overflow`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Overflow {
     /// Wait until the peer makes room.
@@ -118,7 +118,7 @@ impl Default for SendOptions {
 
 /// Why [`Sender::try_send`] did not send. The message comes back.
 pub enum TrySendError<T> {
-    /// With this message more than 64 KiB would wait, and something waits already.
+    /// With this message more than the limit (64 KiB by default) would wait, and something waits already.
     Full(T),
     /// The call is over or was cancelled, with this status.
     Closed(T, Status),
@@ -255,6 +255,26 @@ impl<T> Sender<T> {
     #[must_use]
     pub fn with_overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
+        self
+    }
+
+    /// Lets so many bytes wait to be sent, in place of 64 KiB. This holds for the stream, whichever clone sends.
+    ///
+    /// More room is for a sender that must not wait and a peer that may fall behind for a while. The memory is taken only
+    /// while messages wait in it. What is no room to speak of, such as 0, lets one message wait at a time.
+    ///
+    /// # Examples
+    /// A subscriber who is a mebibyte behind is dropped:
+    /// ```
+    /// use stolid::{Overflow, Sender};
+    ///
+    /// fn subscribe(subscribers: &mut Vec<Sender<String>>, subscriber: Sender<String>) {
+    ///     subscribers.push(subscriber.with_queue_limit(1024 * 1024).with_overflow(Overflow::Disconnect));
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_queue_limit(self, bytes: usize) -> Self {
+        self.stream().set_quota(bytes);
         self
     }
 
