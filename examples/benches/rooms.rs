@@ -14,7 +14,7 @@ use stolid_examples::items::proto::ChatMessage;
 use stolid_examples::items::proto::stream_service_client::StreamServiceClient;
 
 const CLIENTS: usize = 100;
-const MESSAGES: usize = 500;
+const MESSAGES: usize = 750;
 const BYTES: usize = 4096;
 const PAUSE: Duration = Duration::from_millis(20);
 const ROUNDS: usize = 5;

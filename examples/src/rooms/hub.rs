@@ -9,6 +9,9 @@ use stolid::{DetachedSender, Overflow, Sender, Status};
 use super::room::{Room, Seat};
 use crate::items::proto::ChatMessage;
 
+/// Bytes that may wait for one client: room for a burst of some thousand messages.
+const QUEUE_LIMIT: usize = 1024 * 1024;
+
 /// Where the news of all rooms go, beside those who are in them.
 #[derive(Clone)]
 pub struct Log(Arc<dyn Fn(&str) + Send + Sync>);
@@ -57,8 +60,8 @@ impl Hub {
 
     /// Takes a call in. It ends when the guard says so, or when the hub is closed.
     pub(super) fn admit(&self, replies: Sender<ChatMessage>) -> Admitted<'_> {
-        // Who does not read must not hold up the others: more than 64 KiB never wait for one client.
-        let replies = replies.with_overflow(Overflow::Disconnect);
+        // Who does not read must hold up nobody: a client that is so far behind is dropped.
+        let replies = replies.with_queue_limit(QUEUE_LIMIT).with_overflow(Overflow::Disconnect);
         let detached = replies.clone().detach();
         let mut calls = self.calls();
         calls.opened += 1;
