@@ -136,7 +136,6 @@ impl Assembler {
     }
 
     /// The bytes of the complete envelopes that wait to be taken, prefixes included.
-    #[cfg(test)]
     pub(crate) fn complete_bytes(&self) -> usize {
         self.complete_bytes
     }

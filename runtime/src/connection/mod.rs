@@ -13,6 +13,7 @@ pub(crate) mod lead;
 mod news;
 mod opening;
 mod outbound;
+mod pace;
 mod places;
 mod protocol;
 pub(crate) mod settings;
@@ -41,6 +42,7 @@ use kick::{Kick, Kicked};
 use lead::Lead;
 pub(crate) use news::{ClientEvents, News};
 pub(crate) use opening::Opening;
+pub(crate) use pace::Pace;
 use places::Places;
 use settings::Bounds;
 
@@ -119,6 +121,10 @@ pub(crate) trait Method: Send + Sync {
     fn coding(&self, accepted: &[HeaderValue]) -> Coding;
     /// Whether exactly one request message is expected, so that the handler starts when it is there.
     fn takes_one_request(&self) -> bool;
+    /// Its number in the server's table.
+    fn number(&self) -> usize;
+    /// How long its handlers take; `None` when each has a thread of its own whatever that is.
+    fn pace(&self) -> Option<&Pace>;
     /// Runs the handler on this thread, to the end of the call.
     fn run(&self, stream: &Arc<Stream>, metadata: Metadata);
 }

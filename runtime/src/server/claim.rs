@@ -88,6 +88,12 @@ impl<J> Claims<J> {
         Offer::Taken
     }
 
+    /// Counts a thread that came to run a job without an offer, over the limit if need be. It ends by
+    /// [`give_back`](Self::give_back).
+    pub(crate) fn adopt(&self) {
+        lock(&self.accounts).live += 1;
+    }
+
     /// Gives back a permit that no thread works under.
     pub(crate) fn give_back(&self) {
         self.strike_off(&mut lock(&self.accounts));

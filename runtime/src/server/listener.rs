@@ -189,7 +189,8 @@ fn admit(server: &Arc<Shared>, stream: TcpStream, peer: SocketAddr, complaints: 
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY could not be set");
     }
-    let Some(lane) = server.lanes.iter().min_by_key(|lane| lane.len()) else { return };
+    let lanes = server.crews.iter().map(|crew| &crew.lane);
+    let Some(lane) = lanes.min_by_key(|lane| lane.len()) else { return };
     let ends = Ends { peer: Some(peer), local: stream.local_addr().ok(), draining: Arc::clone(&server.draining) };
     let bounds = server.limits.connection;
     let calls = server.calls();

@@ -1,7 +1,6 @@
 //! The running server: what its lanes, connections and workers share.
 
 use std::cell::Cell;
-use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -9,13 +8,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::listener::Listeners;
+use super::inline::crew::{Crew, Member};
+use super::inline::lead;
+use super::inline::watch::Watch;
 use super::service::Table;
 use super::workers::{Job, Refusal, Workers};
 use crate::compression::Coding;
 use crate::connection::settings::Bounds;
 use crate::connection::{Accepted, Calls, Connection, Method};
-use crate::lane::{Lane, Turn};
 use crate::status::Status;
 use crate::stream::outbox::Finish;
 
@@ -36,7 +36,11 @@ pub(super) struct State {
     pub(super) connections: usize,
     /// Handlers that wait for the end of a shutdown they asked for.
     pub(super) stopping_handlers: usize,
-    pub(super) lanes: Vec<JoinHandle<()>>,
+    /// Threads of the lanes, also those from whom the role was taken.
+    pub(super) members: Vec<Member>,
+    /// How many of them lead or wait for that.
+    pub(super) present: usize,
+    pub(super) watch: Option<JoinHandle<()>>,
     pub(super) phase: Phase,
 }
 
@@ -53,7 +57,10 @@ pub(super) struct Shared {
     pub(super) methods: Table,
     pub(super) workers: Workers,
     pub(super) limits: Limits,
-    pub(super) lanes: Vec<Arc<Lane>>,
+    pub(super) crews: Vec<Arc<Crew>>,
+    pub(super) watch: Watch,
+    pub(super) stack_size: usize,
+    worker_limit: usize,
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) draining: Arc<AtomicBool>,
     /// The lanes' threads end.
@@ -88,14 +95,19 @@ impl Shared {
         methods: Table,
         workers: Workers,
         limits: Limits,
-        lanes: Vec<Arc<Lane>>,
+        crews: Vec<Arc<Crew>>,
         addresses: Vec<SocketAddr>,
+        stack_size: usize,
+        worker_limit: usize,
     ) -> Arc<Self> {
         Arc::new_cyclic(|myself| Self {
             methods,
             workers,
             limits,
-            lanes,
+            crews,
+            watch: Watch::default(),
+            stack_size,
+            worker_limit,
             addresses,
             draining: Arc::default(),
             stop: AtomicBool::new(false),
@@ -171,34 +183,33 @@ impl Shared {
         SERVING.get() == std::ptr::from_ref(self)
     }
 
-    /// The life of a lane's thread.
-    pub(super) fn serve_lane(self: &Arc<Self>, lane: &Lane, mut turn: Turn, mut listeners: Option<Listeners>) {
-        if let Some(listeners) = &mut listeners {
-            listeners.accept(self);
+    /// Whether there is no thread for one more handler.
+    pub(super) fn is_full(&self) -> bool {
+        self.running.load(Ordering::Relaxed) >= self.worker_limit
+    }
+
+    /// Gives a call a thread of its own.
+    pub(super) fn submit(&self, call: Accepted) {
+        let Some(server) = self.myself.upgrade() else { return };
+        self.workers.submit(Box::new(Call { server, call }));
+    }
+
+    /// A thread of a lane neither leads nor waits for that any more.
+    pub(super) fn member_left(&self) {
+        self.state().present -= 1;
+        self.notify();
+    }
+
+    /// A thread from which the role was taken has done its job. False when it is not needed any more.
+    pub(super) fn member_returns(&self, away: &AtomicBool) -> bool {
+        self.workers.release();
+        let mut state = self.state();
+        if self.stop.load(Ordering::SeqCst) {
+            return false;
         }
-        while !self.stop.load(Ordering::Acquire) {
-            let pause = listeners.as_ref().and_then(Listeners::pause_left);
-            let turned = lane.turn(
-                &mut turn,
-                pause,
-                |poll| poll(),
-                |event| {
-                    if let Some(listeners) = &mut listeners {
-                        listeners.mark(event.token());
-                    }
-                },
-            );
-            if let Err(error) = turned {
-                tracing::error!(%error, "a lane's poll failed");
-            }
-            if self.closed.load(Ordering::Acquire) {
-                // Dropping them closes the ports.
-                listeners = None;
-            }
-            if let Some(listeners) = &mut listeners {
-                listeners.accept(self);
-            }
-        }
+        state.present += 1;
+        away.store(false, Ordering::SeqCst);
+        true
     }
 }
 
@@ -208,8 +219,9 @@ impl Calls for Shared {
     }
 
     fn start(&self, call: Accepted) {
-        let Some(server) = self.myself.upgrade() else { return };
-        self.workers.submit(Box::new(Call { server, call }));
+        if let Some(call) = lead::keep(call) {
+            self.submit(call);
+        }
     }
 
     fn coding(&self) -> &Coding {
@@ -258,16 +270,12 @@ impl Drop for Running<'_> {
 impl Job for Call {
     fn run(self: Box<Self>) {
         let Self { server, call } = *self;
-        let running = Running::new(&server);
-        let Accepted { stream, metadata, method, place, .. } = call;
-        // A handler's own panic is caught nearer; this one comes from a message that does not decode or encode itself.
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| method.run(&stream, metadata))) {
-            tracing::error!(method = stream.state.method(), "a message panicked");
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
-            stream.finish(Finish::Trailers(Some(Status::internal("the server panicked over a message"))));
+        let method = Arc::clone(&call.method);
+        let began = Instant::now();
+        execute(&server, call);
+        if let Some(pace) = method.pace() {
+            pace.took(began.elapsed());
         }
-        drop(running);
-        drop(place);
     }
 
     fn refuse(self: Box<Self>, why: Refusal) {
@@ -282,15 +290,16 @@ impl Job for Call {
     }
 }
 
-/// Starts a lane's thread.
-pub(super) fn spawn_lane(
-    server: &Arc<Shared>,
-    number: usize,
-    turn: Turn,
-    listeners: Option<Listeners>,
-) -> io::Result<JoinHandle<()>> {
-    let shared = Arc::clone(server);
-    let lane = Arc::clone(&server.lanes[number]);
-    let thread = std::thread::Builder::new().name(format!("stolid-lane-{number}"));
-    thread.spawn(move || shared.serve_lane(&lane, turn, listeners))
+/// Runs the handler of a call on this thread.
+pub(super) fn execute(server: &Shared, call: Accepted) {
+    let running = Running::new(server);
+    let Accepted { stream, metadata, method, place, .. } = call;
+    // A handler's own panic is caught nearer; this one comes from a message that does not decode or encode itself.
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| method.run(&stream, metadata))) {
+        tracing::error!(method = stream.state.method(), "a message panicked");
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
+        stream.finish(Finish::Trailers(Some(Status::internal("the server panicked over a message"))));
+    }
+    drop(running);
+    drop(place);
 }

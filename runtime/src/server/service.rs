@@ -12,7 +12,7 @@ use super::dispatch;
 use super::options::{Rules, ServiceOptions};
 use crate::codec::{BytesCodec, Codec, ProstCodec};
 use crate::compression::Coding;
-use crate::connection::Method;
+use crate::connection::{Method, Pace};
 use crate::metadata::Metadata;
 use crate::request::Request;
 use crate::response::Response;
@@ -34,6 +34,7 @@ type Run = Box<dyn Fn(&Arc<Stream>, Metadata) + Send + Sync>;
 
 /// One method as it was added.
 struct Entry {
+    unary: bool,
     takes_one_request: bool,
     subtype: Option<&'static str>,
     options: ServiceOptions,
@@ -65,6 +66,7 @@ impl Methods {
         handler: impl Fn(Request<Streaming<Bytes>>, Sender<Bytes>) -> Result<(), Status> + Send + Sync + 'static,
     ) {
         self.unknown = Some(Entry {
+            unary: false,
             takes_one_request: false,
             subtype: None,
             options: ServiceOptions::default(),
@@ -122,17 +124,20 @@ impl Methods {
 
     /// The methods as a running server has them; `server` are the options of those services that have none.
     pub(super) fn into_table(self, server: &ServiceOptions) -> Table {
-        let serve = |path: Option<Arc<str>>, entry: Entry| -> Arc<dyn Method> {
+        let mut by_number: Vec<Arc<dyn Method>> = Vec::new();
+        let mut serve = |path: Option<Arc<str>>, entry: Entry| -> Arc<dyn Method> {
             let rules = entry.options.or(server).rules(entry.subtype.unwrap_or("proto"));
-            let Entry { takes_one_request, subtype, run, .. } = entry;
-            Arc::new(Served { path, takes_one_request, subtype, rules, run })
+            let Entry { unary, takes_one_request, subtype, run, .. } = entry;
+            let (number, pace) = (by_number.len(), unary.then(Pace::default));
+            let method: Arc<dyn Method> =
+                Arc::new(Served { path, number, pace, takes_one_request, subtype, rules, run });
+            by_number.push(Arc::clone(&method));
+            method
         };
         let by_path = self.by_path.into_iter().map(|(path, entry)| (Arc::clone(&path), serve(Some(path), entry)));
-        Table {
-            by_path: by_path.collect(),
-            unknown: self.unknown.map(|entry| serve(None, entry)),
-            refusals: server.rules("proto").coding,
-        }
+        let by_path = by_path.collect();
+        let unknown = self.unknown.map(|entry| serve(None, entry));
+        Table { by_path, unknown, by_number, refusals: server.rules("proto").coding }
     }
 }
 
@@ -151,10 +156,10 @@ pub struct CodecMethods<'a, C> {
 }
 
 impl<C> CodecMethods<'_, C> {
-    fn insert(&mut self, name: &str, takes_one_request: bool, subtype: &'static str, run: Run) {
+    fn insert(&mut self, name: &str, unary: bool, takes_one_request: bool, subtype: &'static str, run: Run) {
         let Methods { service, options, by_path, .. } = &mut *self.methods;
         let path: Arc<str> = format!("/{service}/{name}").into();
-        let entry = Entry { takes_one_request, subtype: Some(subtype), options: options.clone(), run };
+        let entry = Entry { unary, takes_one_request, subtype: Some(subtype), options: options.clone(), run };
         if by_path.insert(path, entry).is_some() {
             tracing::warn!(service, method = name, "a service was added twice; the newer one answers");
         }
@@ -167,7 +172,7 @@ impl<C> CodecMethods<'_, C> {
         F: Fn(Request<In>) -> Result<Response<Out>, Status> + Send + Sync + 'static,
     {
         let run: Run = Box::new(move |stream, metadata| dispatch::unary::<C, _, _>(stream, metadata, &handler));
-        self.insert(name, true, <C as Codec<In>>::SUBTYPE, run);
+        self.insert(name, true, true, <C as Codec<In>>::SUBTYPE, run);
     }
 
     /// As [`Methods::server_streaming`].
@@ -178,7 +183,7 @@ impl<C> CodecMethods<'_, C> {
     {
         let run: Run =
             Box::new(move |stream, metadata| dispatch::server_streaming::<C, _, _>(stream, metadata, &handler));
-        self.insert(name, true, <C as Codec<In>>::SUBTYPE, run);
+        self.insert(name, false, true, <C as Codec<In>>::SUBTYPE, run);
     }
 
     /// As [`Methods::client_streaming`].
@@ -189,7 +194,7 @@ impl<C> CodecMethods<'_, C> {
     {
         let run: Run =
             Box::new(move |stream, metadata| dispatch::client_streaming::<C, _, _>(stream, metadata, &handler));
-        self.insert(name, false, <C as Codec<In>>::SUBTYPE, run);
+        self.insert(name, false, false, <C as Codec<In>>::SUBTYPE, run);
     }
 
     /// As [`Methods::streaming`].
@@ -199,7 +204,7 @@ impl<C> CodecMethods<'_, C> {
         F: Fn(Request<Streaming<In>>, Sender<Out>) -> Result<(), Status> + Send + Sync + 'static,
     {
         let run: Run = Box::new(move |stream, metadata| dispatch::streaming::<C, _, _>(stream, metadata, &handler));
-        self.insert(name, false, <C as Codec<In>>::SUBTYPE, run);
+        self.insert(name, false, false, <C as Codec<In>>::SUBTYPE, run);
     }
 }
 
@@ -212,6 +217,8 @@ impl<C> fmt::Debug for CodecMethods<'_, C> {
 /// One method of a running server, with the handler behind it.
 struct Served {
     path: Option<Arc<str>>,
+    number: usize,
+    pace: Option<Pace>,
     takes_one_request: bool,
     subtype: Option<&'static str>,
     rules: Rules,
@@ -239,6 +246,14 @@ impl Method for Served {
         self.takes_one_request
     }
 
+    fn number(&self) -> usize {
+        self.number
+    }
+
+    fn pace(&self) -> Option<&Pace> {
+        self.pace.as_ref()
+    }
+
     fn run(&self, stream: &Arc<Stream>, metadata: Metadata) {
         (self.run)(stream, metadata);
     }
@@ -248,6 +263,7 @@ impl Method for Served {
 pub(super) struct Table {
     by_path: HashMap<Arc<str>, Arc<dyn Method>>,
     unknown: Option<Arc<dyn Method>>,
+    by_number: Vec<Arc<dyn Method>>,
     /// How refusals are coded that no method makes.
     pub(super) refusals: Coding,
 }
@@ -255,6 +271,11 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn find(&self, path: &str) -> Option<Arc<dyn Method>> {
         self.by_path.get(path).or(self.unknown.as_ref()).cloned()
+    }
+
+    /// How long the handlers of the method with this number take.
+    pub(super) fn pace(&self, number: usize) -> Option<&Pace> {
+        self.by_number.get(number)?.pace()
     }
 }
 

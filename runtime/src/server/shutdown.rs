@@ -89,7 +89,7 @@ impl Shared {
         // Before the lists are read: a connection accepted meanwhile sees it.
         self.draining.store(true, Ordering::SeqCst);
         self.closed.store(true, Ordering::Release);
-        for lane in &self.lanes {
+        for lane in self.crews.iter().map(|crew| &crew.lane) {
             lane.wake();
             for connection in lane.connections() {
                 connection.control(Control::Drain);
@@ -98,7 +98,7 @@ impl Shared {
     }
 
     fn cut(&self) {
-        for lane in &self.lanes {
+        for lane in self.crews.iter().map(|crew| &crew.lane) {
             for connection in lane.connections() {
                 connection.control(Control::Cut(CancelCause::Shutdown));
             }
@@ -106,20 +106,28 @@ impl Shared {
     }
 
     fn stop_lanes(&self) {
-        self.stop.store(true, Ordering::Release);
-        for lane in &self.lanes {
-            lane.wake();
+        self.stop.store(true, Ordering::SeqCst);
+        for crew in &self.crews {
+            crew.dismiss();
         }
-        let threads = std::mem::take(&mut self.state().lanes);
-        for thread in threads {
-            if thread.join().is_err() {
-                tracing::error!("a lane's thread panicked");
-            }
+        // The watch still takes the role from handlers that do not return: those are not waited for.
+        self.wait(None, |state| state.present == 0);
+        self.watch.end();
+        let (members, watch) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.members), state.watch.take())
+        };
+        for member in members.into_iter().filter(|member| !member.is_away()) {
+            member.join();
         }
-        for lane in &self.lanes {
-            lane.stop();
+        if watch.is_some_and(|watch| watch.join().is_err()) {
+            tracing::error!("the watch panicked");
         }
-        for connection in self.lanes.iter().flat_map(|lane| lane.connections()) {
+        for crew in &self.crews {
+            crew.clear();
+            crew.lane.stop();
+        }
+        for connection in self.crews.iter().flat_map(|crew| crew.lane.connections()) {
             connection.control(Control::Abandon);
         }
     }

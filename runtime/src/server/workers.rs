@@ -127,6 +127,16 @@ impl Workers {
         }
     }
 
+    /// Counts a thread that came to run a job of its own accord.
+    pub(crate) fn adopt(&self) {
+        self.handle.crew.claims.adopt();
+    }
+
+    /// The thread that was counted so has done its job.
+    pub(crate) fn release(&self) {
+        self.handle.crew.claims.give_back();
+    }
+
     /// The number of worker threads, those about to start included.
     pub(crate) fn threads(&self) -> usize {
         self.handle.crew.claims.live()

@@ -83,6 +83,11 @@ impl Inbox {
         self.assembler.partial_bytes()
     }
 
+    /// Bytes of complete messages that were not taken.
+    pub(crate) fn complete_bytes(&self) -> usize {
+        self.assembler.complete_bytes()
+    }
+
     pub(crate) fn complete_messages(&self) -> usize {
         self.assembler.complete_messages()
     }

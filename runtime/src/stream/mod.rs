@@ -2,6 +2,7 @@
 
 pub(crate) mod delivery;
 pub(crate) mod effects;
+mod held;
 mod home;
 pub(crate) mod inbox;
 pub(crate) mod outbox;
@@ -345,7 +346,7 @@ impl Stream {
     pub(crate) fn finish(self: &Arc<Self>, finish: Finish) {
         let mut effects = Effects::default();
         if self.outbox().finish(finish, &mut effects.wakes) {
-            self.flush();
+            self.flush_end();
         }
         effects.fire();
     }
@@ -363,7 +364,7 @@ impl Stream {
                 outbox.sending = Sending::Finishing(Finish::Trailers(None));
             }
         }
-        self.flush();
+        self.flush_end();
     }
 
     /// The application has let go of its reading half: what still comes is thrown away.

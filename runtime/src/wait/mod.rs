@@ -5,6 +5,7 @@
 //! [`Waiter::poll`] for a thread that leads a lane), and round again. Whoever changes the condition
 //! takes the list into a [`WakeSet`] under the same mutex and fires it after unlocking.
 
+pub(crate) mod before;
 pub(crate) mod callbacks;
 mod list;
 mod waiter;

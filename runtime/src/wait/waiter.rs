@@ -102,6 +102,8 @@ impl Waiter {
     /// [`begin`](Self::begin). A notice during `poll` wakes the lane. True if there was one.
     pub(crate) fn poll(&self, lane: &Arc<dyn WakeLane>, poll: impl FnOnce()) -> bool {
         self.assert_owner();
+        #[cfg(not(stolid_loom))]
+        super::before::about_to_block();
         // The handle is there before the word says POLLING, so whoever reads POLLING finds it.
         *lock(&self.lane) = Some(Arc::clone(lane));
         if self.word.compare_exchange(RUNNING, POLLING, AcqRel, Acquire).is_ok() {
@@ -138,6 +140,8 @@ impl Waiter {
 
     fn sleep(&self, deadline: Option<Instant>) -> bool {
         self.assert_owner();
+        #[cfg(not(stolid_loom))]
+        super::before::about_to_block();
         // The last look for a notice and the word of how to end the sleep are one step.
         if self.word.compare_exchange(RUNNING, PARKED, AcqRel, Acquire).is_ok() {
             // `unpark` leaves a token behind that may be of an earlier wait, so only the word

@@ -1,0 +1,201 @@
+//! Leading a lane: read what has come, run the quick handlers, send what they answered, and again.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::MutexGuard;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::super::listener::Listeners;
+use super::super::running::{Shared, execute};
+use super::crew::Crew;
+use super::role::Lent;
+use crate::connection::{Accepted, Connection};
+use crate::lane::Turn;
+use crate::wait;
+
+/// Handlers that run between two looks at the sockets.
+const JOBS: usize = 128;
+
+/// The time they may take together.
+const TIME: Duration = Duration::from_micros(250);
+
+/// A request of more bytes is decoded by a worker.
+const REQUEST: usize = 64 * 1024;
+
+/// Handlers that take longer than this, and would have to wait for others for more than [`DELAY`], go to workers.
+const SHORT: Duration = Duration::from_micros(20);
+
+/// See [`SHORT`].
+const DELAY: Duration = Duration::from_micros(200);
+
+/// What goes with the role.
+pub(super) struct Desk {
+    turn: Turn,
+    listeners: Option<Listeners>,
+    jobs: VecDeque<Accepted>,
+    /// Connections with answers that were not sent.
+    dirty: Vec<Arc<Connection>>,
+}
+
+impl Desk {
+    pub(super) fn new(turn: Turn, listeners: Option<Listeners>) -> Self {
+        Self { turn, listeners, jobs: VecDeque::new(), dirty: Vec::new() }
+    }
+
+    pub(super) fn clear(&mut self) -> (Option<Listeners>, VecDeque<Accepted>, Vec<Arc<Connection>>) {
+        (self.listeners.take(), std::mem::take(&mut self.jobs), std::mem::take(&mut self.dirty))
+    }
+
+    /// Sends what was answered.
+    fn flush(&mut self) {
+        for connection in self.dirty.drain(..) {
+            connection.drive(false);
+        }
+    }
+
+    fn answered(&mut self, connection: Arc<Connection>) {
+        // The calls of one connection mostly follow one another.
+        if self.dirty.last().is_none_or(|last| !Arc::ptr_eq(last, &connection)) {
+            self.dirty.push(connection);
+        }
+    }
+}
+
+/// Why a thread does not lead any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The server has stopped.
+    Over,
+    /// The role was taken while a handler ran.
+    Robbed,
+}
+
+thread_local! {
+    /// Calls that the turn of this thread has found, while it is one that leads.
+    static FOUND: RefCell<Option<Vec<Accepted>>> = const { RefCell::new(None) };
+    /// The lending that goes on while this thread runs a handler for a lane.
+    static LENT: Cell<Option<Lent>> = const { Cell::new(None) };
+}
+
+/// Keeps a call for the thread's own run queue, if it leads a lane and the call may be a quick one; else gives it back.
+pub(in crate::server) fn keep(call: Accepted) -> Option<Accepted> {
+    let suits = call.method.pace().is_some() && {
+        let inbox = call.stream.inbox();
+        inbox.encoding().is_none() && inbox.complete_bytes() <= REQUEST
+    };
+    let mut call = Some(call);
+    if suits {
+        FOUND.with_borrow_mut(|found| {
+            if let Some(found) = found {
+                found.extend(call.take());
+            }
+        });
+    }
+    call
+}
+
+/// Leads the lane until the server stops or the role is taken away.
+pub(super) fn lead(server: &Arc<Shared>, crew: &Arc<Crew>) -> End {
+    let (giver, lane) = (Arc::clone(server), Arc::clone(crew));
+    // A blocking call of ours inside a handler need not wait for the watch to see that it blocks.
+    let _duty = wait::before::blocking(Rc::new(move || {
+        if let Some(lent) = LENT.take() {
+            hand_over(&giver, &lane, lent);
+        }
+    }));
+    let mut desk = crew.desk();
+    loop {
+        desk.flush();
+        if server.stop.load(Ordering::SeqCst) {
+            return End::Over;
+        }
+        turn(server, crew, &mut desk);
+        match run(server, crew, desk) {
+            Ok(held) => desk = held,
+            Err(End::Robbed | End::Over) => return End::Robbed,
+        }
+    }
+}
+
+fn hand_over(server: &Arc<Shared>, crew: &Crew, lent: Lent) {
+    if let Some(pace) = server.methods.pace(crew.method.load(Ordering::Relaxed)) {
+        pace.blocks();
+    }
+    if crew.take_over(server, lent) {
+        // Another spare is needed.
+        server.watch.rouse();
+    }
+}
+
+/// Reads what has come, and accepts connections.
+fn turn(server: &Arc<Shared>, crew: &Crew, desk: &mut Desk) {
+    let Desk { turn, listeners, jobs, .. } = desk;
+    let pause = if jobs.is_empty() { listeners.as_ref().and_then(Listeners::pause_left) } else { Some(Duration::ZERO) };
+    FOUND.with_borrow_mut(|found| *found = Some(Vec::new()));
+    let turned = crew.lane.turn(
+        turn,
+        pause,
+        |poll| poll(),
+        |event| {
+            if let Some(listeners) = listeners {
+                listeners.mark(event.token());
+            }
+        },
+    );
+    let found = FOUND.with_borrow_mut(Option::take);
+    jobs.extend(found.into_iter().flatten());
+    if let Err(error) = turned {
+        tracing::error!(%error, "a lane's poll failed");
+    }
+    if server.closed.load(Ordering::Acquire) {
+        // Dropping them closes the ports.
+        *listeners = None;
+    }
+    if let Some(listeners) = listeners {
+        listeners.accept(server);
+    }
+}
+
+/// Runs quick handlers, some at a time. The desk is let go of while one runs, and taken again only if the role is still ours.
+fn run<'a>(server: &Arc<Shared>, crew: &'a Crew, mut desk: MutexGuard<'a, Desk>) -> Result<MutexGuard<'a, Desk>, End> {
+    if desk.jobs.is_empty() {
+        return Ok(desk);
+    }
+    let began = Instant::now();
+    let mut at = began;
+    for _ in 0..JOBS {
+        let Some(call) = desk.jobs.pop_front() else { break };
+        let method = Arc::clone(&call.method);
+        let Some(pace) = method.pace() else { continue };
+        let late = pace.expected() > SHORT && at.duration_since(began) > DELAY;
+        if !pace.is_quick() || late || !crew.may_lend() || server.is_full() {
+            server.submit(call);
+            continue;
+        }
+        let connection = Arc::clone(call.stream.connection());
+        let stream = Arc::clone(&call.stream);
+        drop(desk);
+        crew.method.store(method.number(), Ordering::Relaxed);
+        let lent = crew.role.lend();
+        server.watch.attend();
+        LENT.set(Some(lent));
+        stream.without_flushing(|| execute(server, call));
+        LENT.set(None);
+        if !crew.role.regain(lent) {
+            connection.drive(false);
+            return Err(End::Robbed);
+        }
+        desk = crew.desk();
+        desk.answered(connection);
+        let now = Instant::now();
+        pace.took(now.duration_since(at));
+        at = now;
+        if at.duration_since(began) > TIME {
+            break;
+        }
+    }
+    Ok(desk)
+}
