@@ -1,10 +1,19 @@
 //! Rooms on the chat server, and the chat client in them.
 
+use std::sync::Arc;
+
+use stolid::Server;
+use stolid_examples::chat::proto::chat_service_server::ChatServiceServer;
+use stolid_examples::chat::server::journal::Journal;
+use stolid_examples::chat::server::service::ChatService;
 use stolid_examples::items::proto::ChatMessage;
 use stolid_examples::items::proto::stream_service_client::StreamServiceClient;
+use stolid_examples::terminal::clock::SystemClock;
 
+use super::models::counting;
 use super::program::Program;
 use super::programs::{ChatServer, run};
+use super::serving::SETTINGS;
 use super::terminal::{ENTER, Terminal};
 
 /// A client that is in the room and knows it.
@@ -152,6 +161,17 @@ fn what_the_room_does_not_take_is_an_error() {
     assert_eq!(finished.code, Some(1), "{}", finished.output);
     let reason = "You are no longer in #lobby: INVALID_ARGUMENT: a message has at most 8192 bytes\n";
     assert!(finished.output.contains(reason), "{}", finished.output);
+}
+
+#[test]
+fn a_server_without_rooms_is_an_error() {
+    let service = ChatService::new(SETTINGS, counting(), Journal::silent(Arc::new(SystemClock)));
+    let server = Server::builder().add_service(ChatServiceServer::new(service)).start("127.0.0.1:0");
+    let port = server.as_ref().expect("a free port").local_addr().port().to_string();
+    let finished = run("chat-client", &["--port", &port, "--room", "lobby", "--name", "ada"], "Hello?\n/who\n");
+    assert_eq!(finished.code, Some(1), "{}", finished.output);
+    assert!(finished.output.contains("You are no longer in #lobby: UNIMPLEMENTED: "), "{}", finished.output);
+    assert!(finished.output.contains("You are in no room; /room NAME enters one.\n"), "{}", finished.output);
 }
 
 #[test]
