@@ -86,27 +86,40 @@ impl JobRunner {
         self.handle.clone()
     }
 
-    /// The main loop: says what happens, until it is stopped.
+    /// The main loop: says what happens, until it is stopped and the jobs in the queue are done.
     pub fn run(self, mut say: impl FnMut(Arguments<'_>)) {
+        let Self { events, queue, workers, .. } = self;
         let mut jobs = 0;
-        for event in self.events {
+        for event in &events {
             match event {
                 Event::Submitted(job) => {
                     jobs += 1;
                     say(format_args!("Job {jobs}: the prime numbers below {}", job.limit));
                     // The workers are there until the queue is dropped.
-                    let _ = self.queue.send((jobs, job));
+                    let _ = queue.send((jobs, job));
                 }
-                Event::Over(job, Some(found)) => say(format_args!("Job {job}: done, {found} found")),
-                Event::Over(job, None) => say(format_args!("Job {job}: given up, nobody listens any more")),
+                Event::Over(job, found) => say_over(&mut say, job, found),
                 Event::Stop => break,
             }
         }
-        drop(self.queue);
-        for worker in self.workers {
+        drop(queue);
+        for worker in workers {
             // A worker that panicked has said so on standard error.
             let _ = worker.join();
         }
+        // What the workers still had to say.
+        for event in events.try_iter() {
+            if let Event::Over(job, found) = event {
+                say_over(&mut say, job, found);
+            }
+        }
+    }
+}
+
+fn say_over(say: &mut impl FnMut(Arguments<'_>), job: usize, found: Option<u32>) {
+    match found {
+        Some(found) => say(format_args!("Job {job}: done, {found} found")),
+        None => say(format_args!("Job {job}: given up, nobody listens any more")),
     }
 }
 
@@ -189,6 +202,21 @@ mod tests {
     fn a_job_that_nobody_waits_for_is_given_up() {
         let (said, _) = run(&[u32::MAX], false);
         assert_eq!(said[1], "Job 1: given up, nobody listens any more");
+    }
+
+    #[test]
+    fn what_is_in_the_queue_is_done_after_the_stop() {
+        let runner = JobRunner::start(1).unwrap();
+        let (ear, heard) = mpsc::channel();
+        for limit in [10, 20] {
+            runner.handle().submit(Job { limit, listener: Box::new(Ear(ear.clone())) });
+        }
+        runner.handle().stop();
+        let mut said = Vec::new();
+        runner.run(|line| said.push(line.to_string()));
+        assert_eq!(said[2..], ["Job 1: done, 4 found", "Job 2: done, 8 found"]);
+        drop(ear);
+        assert_eq!(heard.iter().filter(|(percent, _)| *percent == 100).count(), 2);
     }
 
     #[test]
