@@ -62,12 +62,12 @@ fn it_answers_itself_and_others_until_a_signal_comes() {
 fn a_job_that_came_in_is_done_before_it_stops() {
     watched(|| {
         let (mut program, client) = start();
-        let mut progress = client.run(RunRequest { limit: 150_000 }).expect("it takes the job");
+        let mut progress = client.run(RunRequest { limit: 30_000 }).expect("it takes the job");
         assert!(progress.message().expect("it says how far it is").is_some());
         program.signal("TERM");
-        program.expect("Job 4: done, 13848 found\n");
+        program.expect("Job 4: done, 3245 found\n");
         let last = progress.by_ref().last().expect("the last part of the job").expect("the job is done");
-        assert_eq!((last.percent, last.found), (100, 13_848));
+        assert_eq!((last.percent, last.found), (100, 3_245));
         assert_stopped(&program.finish());
     });
 }
@@ -76,7 +76,7 @@ fn a_job_that_came_in_is_done_before_it_stops() {
 fn a_job_is_given_up_when_its_client_leaves() {
     watched(|| {
         let (mut program, client) = start();
-        let mut progress = client.run(RunRequest { limit: 3_000_000 }).expect("it takes the job");
+        let mut progress = client.run(RunRequest { limit: 1_500_000 }).expect("it takes the job");
         assert!(progress.message().expect("it says how far it is").is_some());
         drop(progress);
         program.expect("Job 4: given up, nobody listens any more\n");
