@@ -191,6 +191,8 @@ impl Shared {
     /// Gives a call a thread of its own.
     pub(super) fn submit(&self, call: Accepted) {
         let Some(server) = self.myself.upgrade() else { return };
+        // Counted from here on: a shutdown that begins while the thread starts waits for it as for any other.
+        self.running.fetch_add(1, Ordering::SeqCst);
         self.workers.submit(Box::new(Call { server, call }));
     }
 
@@ -243,21 +245,23 @@ struct Call {
     call: Accepted,
 }
 
-/// Counts a running handler and says on which server's thread we are, panics included.
-struct Running<'a>(&'a Shared);
+/// One that is counted as a running handler, until it is dropped.
+pub(super) struct Running<'a>(&'a Shared);
 
 impl<'a> Running<'a> {
-    fn new(server: &'a Shared) -> Self {
-        server.calls_started.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn new(server: &'a Shared) -> Self {
         server.running.fetch_add(1, Ordering::SeqCst);
-        SERVING.set(server);
+        Self(server)
+    }
+
+    /// For a call that was counted when it was submitted.
+    fn counted(server: &'a Shared) -> Self {
         Self(server)
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        SERVING.set(std::ptr::null());
         self.0.running.fetch_sub(1, Ordering::SeqCst);
         if self.0.stopping.load(Ordering::SeqCst) {
             // Under the mutex, or the waiter could be between its look and its sleep.
@@ -272,7 +276,7 @@ impl Job for Call {
         let Self { server, call } = *self;
         let method = Arc::clone(&call.method);
         let began = Instant::now();
-        execute(&server, call);
+        execute(Running::counted(&server), call);
         if let Some(pace) = method.pace() {
             pace.took(began.elapsed());
         }
@@ -287,12 +291,14 @@ impl Job for Call {
             Refusal::AtLimit { .. } | Refusal::NoThread(_) => Status::resource_exhausted(why.to_string()),
         };
         self.call.stream.finish(Finish::Trailers(Some(status)));
+        drop(Running::counted(&self.server));
     }
 }
 
 /// Runs the handler of a call on this thread.
-pub(super) fn execute(server: &Shared, call: Accepted) {
-    let running = Running::new(server);
+pub(super) fn execute(running: Running<'_>, call: Accepted) {
+    running.0.calls_started.fetch_add(1, Ordering::Relaxed);
+    SERVING.set(running.0);
     let Accepted { stream, metadata, method, place, .. } = call;
     // A handler's own panic is caught nearer; this one comes from a message that does not decode or encode itself.
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| method.run(&stream, metadata))) {
@@ -300,6 +306,7 @@ pub(super) fn execute(server: &Shared, call: Accepted) {
         let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
         stream.finish(Finish::Trailers(Some(Status::internal("the server panicked over a message"))));
     }
+    SERVING.set(std::ptr::null());
     drop(running);
     drop(place);
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::super::listener::Listeners;
-use super::super::running::{Shared, execute};
+use super::super::running::{Running, Shared, execute};
 use super::crew::Crew;
 use super::role::Lent;
 use crate::connection::{Accepted, Connection};
@@ -182,7 +182,7 @@ fn run<'a>(server: &Arc<Shared>, crew: &'a Crew, mut desk: MutexGuard<'a, Desk>)
         let lent = crew.role.lend();
         server.watch.attend();
         LENT.set(Some(lent));
-        stream.without_flushing(|| execute(server, call));
+        stream.without_flushing(|| execute(Running::new(server), call));
         LENT.set(None);
         if !crew.role.regain(lent) {
             connection.drive(false);
