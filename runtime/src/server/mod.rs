@@ -347,7 +347,7 @@ impl ServerBuilder {
 
     /// Whether unary handlers that have proved to be quick (below 100 µs on average) run on the thread that reads their requests; true unless set.
     /// A switch to another thread costs several times what a quick call costs. A handler that sleeps all the same delays the other calls of its
-    /// lane by two milliseconds at most, one that computes by seven: then another thread takes over, and handlers of that method
+    /// lane by two milliseconds at most, one that computes by a few more: then another thread takes over, and handlers of that method
     /// have threads of their own until they are quick again. Without this every handler has one from the start.
     pub fn inline_handlers(mut self, inline: bool) -> Self {
         self.inline = inline;

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
+use std::time::Duration;
 
 use super::super::listener::Listeners;
 use super::super::running::Shared;
@@ -120,9 +121,10 @@ impl Crew {
         self.may_lend() || !self.inline.load(Ordering::Relaxed)
     }
 
-    /// Whether the leader waits for something other than a processor.
-    pub(super) fn leader_sleeps(&self) -> bool {
-        self.seats().leader.as_ref().is_none_or(|leader| leader.pulse.sleeps())
+    /// Whether the leader waits for something other than a processor, and how long it has had one in its life.
+    pub(super) fn leader_pulse(&self) -> (bool, Option<Duration>) {
+        let seats = self.seats();
+        seats.leader.as_ref().map_or((true, None), |leader| (leader.pulse.sleeps(), leader.pulse.ran()))
     }
 
     /// Takes the role from a leader that is stuck in a handler, and gives it to the spare. False when it is back.

@@ -21,8 +21,14 @@ const ALERT: Duration = Duration::from_millis(100);
 /// After so long without a handler on any lane it sleeps until there is one.
 const QUIET: Duration = Duration::from_millis(10);
 
-/// How long a handler may go on without sleeping until the role is taken all the same. On a busy machine most wait for a processor.
-const COMPUTING: Duration = Duration::from_millis(5);
+/// A handler that has had a processor for so long while it was watched is one that computes.
+const COMPUTES: Duration = Duration::from_micros(500);
+
+/// How long a handler may go on that neither sleeps nor, as far as can be told, computes: it waits for a processor, as everybody else does.
+const WAITS: Duration = Duration::from_millis(100);
+
+/// The same where nothing can be told of processors.
+const UNKNOWN: Duration = Duration::from_millis(5);
 
 /// After a thread could not be started.
 const RETRY: Duration = Duration::from_millis(100);
@@ -32,6 +38,8 @@ const RETRY: Duration = Duration::from_millis(100);
 struct Rules {
     /// The word of each lane, and since when it is that.
     seen: Vec<Option<(u64, Instant)>>,
+    /// How long the leader of each lane had had a processor when it was first found in the handler it is in.
+    ran: Vec<Option<(u64, Duration)>>,
     busy: Instant,
     alert: Option<Instant>,
 }
@@ -50,7 +58,7 @@ type Sight = (u64, bool);
 
 impl Rules {
     fn new(lanes: usize, now: Instant) -> Self {
-        Self { seen: vec![None; lanes], busy: now, alert: None }
+        Self { seen: vec![None; lanes], ran: vec![None; lanes], busy: now, alert: None }
     }
 
     fn look(&mut self, now: Instant, lanes: &[Sight]) -> Look {
@@ -72,6 +80,20 @@ impl Rules {
             _ => Some(TICK),
         };
         Look { stuck, next }
+    }
+
+    /// Whether a leader that has been in one handler for `time` is to lose the role: it sleeps, or has computed for a while.
+    fn is_stuck(&mut self, lane: usize, time: Duration, sleeps: bool, ran: Option<Duration>) -> bool {
+        let word = self.seen[lane].map(|(word, _)| word);
+        let computes = match (ran, word) {
+            (Some(ran), Some(word)) => {
+                let before = self.ran[lane].filter(|(former, _)| *former == word);
+                let (_, before) = *self.ran[lane].insert(before.unwrap_or((word, ran)));
+                ran.saturating_sub(before) >= COMPUTES
+            }
+            _ => time >= UNKNOWN,
+        };
+        sleeps || computes || time >= WAITS
     }
 
     /// A role was taken.
@@ -134,8 +156,10 @@ fn keep_watch(server: &Arc<Shared>) {
         let look = rules.look(Instant::now(), &lanes);
         for (lane, time) in look.stuck {
             let crew = &server.crews[lane];
-            if let Some(lent) = Lent::of(lanes[lane].0)
-                && (time >= COMPUTING || crew.leader_sleeps())
+            let (sleeps, ran) = crew.leader_pulse();
+            let stuck = rules.is_stuck(lane, time, sleeps, ran);
+            if stuck
+                && let Some(lent) = Lent::of(lanes[lane].0)
                 && crew.take_over(server, lent)
             {
                 rules.took(Instant::now());
@@ -204,6 +228,26 @@ mod tests {
         assert_eq!(alert, Look { stuck: vec![(1, ms(1))], next: Some(ALERT_TICK) });
         let calm = rules.look(at(103), &[(6, false), (8, false)]);
         assert_eq!(calm, Look { stuck: vec![], next: Some(TICK) });
+    }
+
+    #[test]
+    fn a_handler_that_waits_for_a_processor_keeps_the_role_and_one_that_computes_does_not() {
+        let start = Instant::now();
+        let ms = Duration::from_millis;
+        let mut rules = Rules::new(1, start);
+        let mut stuck = |word, at, sleeps, ran| {
+            rules.look(start + ms(at), &[(word, true)]);
+            let look = rules.look(start + ms(at + 1), &[(word, true)]);
+            look.stuck.into_iter().any(|(lane, time)| rules.is_stuck(lane, time, sleeps, ran))
+        };
+        assert!(stuck(1, 0, true, Some(ms(7))), "it sleeps");
+        assert!(!stuck(3, 10, false, Some(ms(7))));
+        assert!(!stuck(3, 20, false, Some(ms(7))), "it does not get on");
+        assert!(stuck(3, 30, false, Some(ms(8))), "it has computed for a millisecond");
+        assert!(!stuck(5, 40, false, Some(ms(20))), "another handler");
+        assert!(stuck(5, 200, false, Some(ms(20))), "that is long enough for anybody");
+        assert!(!stuck(7, 300, false, None));
+        assert!(stuck(7, 310, false, None));
     }
 
     #[test]
