@@ -383,12 +383,13 @@ impl Context {
         let mut inner = self.state.lock();
         let id = inner.next_callback;
         inner.next_callback += 1;
-        if inner.ended {
-            drop(inner);
-            drop(callback);
-        } else if let Some(cause) = self.state.cause() {
+        if let Some(cause) = self.state.cause() {
+            // Also when the call is over by now: it was cancelled before that, or it would have no cause.
             drop(inner);
             callbacks::run(Box::new(move || callback(cause)));
+        } else if inner.ended {
+            drop(inner);
+            drop(callback);
         } else {
             inner.callbacks.push((id, Box::new(callback)));
         }
@@ -529,6 +530,34 @@ mod tests {
         let (before, time) = (Instant::now(), Duration::from_millis(20));
         assert!(Context::new().sleep(time).is_ok());
         assert!(before.elapsed() >= time);
+    }
+
+    #[test]
+    fn a_callback_that_comes_after_the_cancellation_runs_whether_or_not_the_call_is_over() {
+        for over in [false, true] {
+            let state = CallState::new(Side::Server, MethodName::Shared("/a/b".into()), None, Arc::default());
+            let state = Arc::new(state);
+            let mut effects = Effects::default();
+            assert!(state.cancelled(CancelCause::PeerReset, &mut effects));
+            if over {
+                state.ended(&mut effects);
+            }
+            let (tell, told) = std::sync::mpsc::channel();
+            let context = Context::of(Arc::clone(&state));
+            context.on_cancel(move |cause| tell.send(cause).unwrap()).forget();
+            let cause = told.recv_timeout(Duration::from_secs(30));
+            assert_eq!(cause, Ok(CancelCause::PeerReset), "over: {over}");
+        }
+    }
+
+    #[test]
+    fn a_callback_of_a_call_that_ended_by_itself_is_let_go() {
+        let state = CallState::new(Side::Server, MethodName::Shared("/a/b".into()), None, Arc::default());
+        let state = Arc::new(state);
+        state.ended(&mut Effects::default());
+        let (tell, told) = std::sync::mpsc::channel();
+        Context::of(state).on_cancel(move |cause| tell.send(cause).unwrap()).forget();
+        assert_eq!(told.recv(), Err(std::sync::mpsc::RecvError), "it was dropped");
     }
 
     #[test]

@@ -69,9 +69,11 @@ pub(super) struct Shared {
     pub(super) closed: AtomicBool,
     state: Mutex<State>,
     changed: Condvar,
-    /// Handlers that run. Changed for every call, and therefore not under the mutex.
+    /// Handlers that run. Changed for every call, and therefore not under the mutex, as `taken`.
     running: AtomicUsize,
-    /// Somebody waits for handlers to end: set before that one looks at `running`, read after it was changed, so that one of
+    /// Calls whose handler runs, or whose thread was asked for.
+    taken: AtomicUsize,
+    /// Somebody waits for handlers to end: set before that one looks at `taken`, read after it was changed, so that one of
     /// the two sees the other. Nobody is woken for a finished call before.
     stopping: AtomicBool,
     pub(super) calls_started: AtomicU64,
@@ -115,6 +117,7 @@ impl Shared {
             state: Mutex::default(),
             changed: Condvar::new(),
             running: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             calls_started: AtomicU64::new(0),
             calls_refused: AtomicU64::new(0),
@@ -129,6 +132,11 @@ impl Shared {
     /// Handlers that run now.
     pub(super) fn running(&self) -> usize {
         self.running.load(Ordering::SeqCst)
+    }
+
+    /// Handlers that run now or as soon as they have a thread: what a shutdown waits for.
+    pub(super) fn taken(&self) -> usize {
+        self.taken.load(Ordering::SeqCst)
     }
 
     /// From here on the end of every handler is told to those who `wait`.
@@ -185,14 +193,14 @@ impl Shared {
 
     /// Whether there is no thread for one more handler.
     pub(super) fn is_full(&self) -> bool {
-        self.running.load(Ordering::Relaxed) >= self.worker_limit
+        self.taken.load(Ordering::Relaxed) >= self.worker_limit
     }
 
     /// Gives a call a thread of its own.
     pub(super) fn submit(&self, call: Accepted) {
         let Some(server) = self.myself.upgrade() else { return };
         // Counted from here on: a shutdown that begins while the thread starts waits for it as for any other.
-        self.running.fetch_add(1, Ordering::SeqCst);
+        self.taken.fetch_add(1, Ordering::SeqCst);
         self.workers.submit(Box::new(Call { server, call }));
     }
 
@@ -245,28 +253,43 @@ struct Call {
     call: Accepted,
 }
 
-/// One that is counted as a running handler, until it is dropped.
-pub(super) struct Running<'a>(&'a Shared);
+/// One that is counted, until it is dropped.
+pub(super) struct Running<'a> {
+    server: &'a Shared,
+    begun: bool,
+}
 
 impl<'a> Running<'a> {
     pub(super) fn new(server: &'a Shared) -> Self {
-        server.running.fetch_add(1, Ordering::SeqCst);
-        Self(server)
+        server.taken.fetch_add(1, Ordering::SeqCst);
+        Self::counted(server)
     }
 
     /// For a call that was counted when it was submitted.
     fn counted(server: &'a Shared) -> Self {
-        Self(server)
+        Self { server, begun: false }
+    }
+
+    /// The handler runs on this thread from here on.
+    fn begin(&mut self) {
+        self.begun = true;
+        self.server.calls_started.fetch_add(1, Ordering::Relaxed);
+        self.server.running.fetch_add(1, Ordering::SeqCst);
+        SERVING.set(self.server);
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::SeqCst);
-        if self.0.stopping.load(Ordering::SeqCst) {
+        if self.begun {
+            SERVING.set(std::ptr::null());
+            self.server.running.fetch_sub(1, Ordering::SeqCst);
+        }
+        self.server.taken.fetch_sub(1, Ordering::SeqCst);
+        if self.server.stopping.load(Ordering::SeqCst) {
             // Under the mutex, or the waiter could be between its look and its sleep.
-            let _state = self.0.state();
-            self.0.notify();
+            let _state = self.server.state();
+            self.server.notify();
         }
     }
 }
@@ -296,9 +319,8 @@ impl Job for Call {
 }
 
 /// Runs the handler of a call on this thread.
-pub(super) fn execute(running: Running<'_>, call: Accepted) {
-    running.0.calls_started.fetch_add(1, Ordering::Relaxed);
-    SERVING.set(running.0);
+pub(super) fn execute(mut running: Running<'_>, call: Accepted) {
+    running.begin();
     let Accepted { stream, metadata, method, place, .. } = call;
     // A handler's own panic is caught nearer; this one comes from a message that does not decode or encode itself.
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| method.run(&stream, metadata))) {
@@ -306,7 +328,6 @@ pub(super) fn execute(running: Running<'_>, call: Accepted) {
         let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
         stream.finish(Finish::Trailers(Some(Status::internal("the server panicked over a message"))));
     }
-    SERVING.set(std::ptr::null());
     drop(running);
     drop(place);
 }

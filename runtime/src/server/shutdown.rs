@@ -39,22 +39,22 @@ impl Shared {
             }
             state.phase = Phase::Stopping;
             self.watch_handlers();
-            self.running()
+            self.taken()
         };
         tracing::info!(running, "the server shuts down");
         self.say_goodbye();
-        self.wait(deadline, |state| state.connections == 0 && self.running() == 0);
-        let left = self.running();
+        self.wait(deadline, |state| state.connections == 0 && self.taken() == 0);
+        let left = self.taken();
         if left > 0 || self.state().connections > 0 {
             self.cut();
         }
         let grace = Instant::now() + LAST_GRACE;
-        self.wait(Some(grace), |_| self.running() == 0);
+        self.wait(Some(grace), |_| self.taken() == 0);
         self.wait(Some(grace), |state| state.connections == 0);
         self.workers.close();
         self.stop_lanes();
         let grace = Instant::now() + LAST_GRACE / 4;
-        let stuck = self.workers.join(grace).min(self.running());
+        let stuck = self.workers.join(grace).min(self.taken());
         let report = ShutdownReport { drained: running.saturating_sub(left), cut: left, stuck };
         tracing::info!(?report, "the server has shut down");
         self.state().phase = Phase::Stopped;
@@ -65,7 +65,7 @@ impl Shared {
     /// A handler stops its own server: everything but its own call is drained, the rest follows when it has returned.
     fn shut_down_from_inside(self: &Arc<Self>, timeout: Duration) -> ShutdownReport {
         self.watch_handlers();
-        let running = self.running().saturating_sub(1);
+        let running = self.taken().saturating_sub(1);
         let server = Arc::clone(self);
         let patience = timeout.saturating_add(LAST_GRACE);
         let stopper = std::thread::Builder::new().name("stolid-shutdown".to_owned());
@@ -75,10 +75,10 @@ impl Shared {
         }
         self.state().stopping_handlers += 1;
         self.notify();
-        self.wait(Instant::now().checked_add(timeout), |state| self.running() <= state.stopping_handlers);
+        self.wait(Instant::now().checked_add(timeout), |state| self.taken() <= state.stopping_handlers);
         let left = {
             let mut state = self.state();
-            let left = self.running().saturating_sub(state.stopping_handlers);
+            let left = self.taken().saturating_sub(state.stopping_handlers);
             state.stopping_handlers -= 1;
             left
         };
