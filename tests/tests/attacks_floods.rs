@@ -125,10 +125,7 @@ fn resets_that_cannot_be_sent_are_not_piled_up() {
         attacker.push(&frame(kind::HEADERS, flag::END_HEADERS, 1, &repeat));
         let endless = Note { number: u64::MAX, body: vec![0; 10_000], text: String::new() };
         attacker.push(&frame(kind::DATA, flag::END_STREAM, 1, &envelope(&endless.encode_to_vec())));
-        let rest = victim.at_rest();
-        eventually("the handler runs", || victim.look().threads > rest.threads);
-        let full = attacker.until_full();
-        assert!(full > 0, "the handler sends");
+        eventually("the handler sends", || attacker.until_full() > 0);
 
         let pushed = attacker.push_all(malformed_requests());
         let left = attacker.until_taken();

@@ -179,8 +179,7 @@ fn every_call_may_block_although_they_take_turns_to_be_quick() {
 #[test]
 fn a_blocking_call_of_the_library_gives_the_lead_up_at_once() {
     watched(|| {
-        let elsewhere = Pair::start(Handlers::new());
-        let other = elsewhere.client.clone();
+        let Pair { server: _elsewhere, client: other, .. } = Pair::start(Handlers::new());
         let handlers = Handlers::new().say(move |request| other.say(request.into_inner()));
         let pair = Pair::start(handlers);
         for number in 0..200 {
@@ -219,7 +218,7 @@ fn with_two_workers_the_third_blocking_call_is_refused_at_once() {
         let gate = Gate::new();
         let pair = Pair::start_with(Handlers::as_told(&gate), |builder| builder.worker_limit(2));
         let mut wire = Wire::client(pair.server.local_addr());
-        let mut open = |wire: &mut Wire| {
+        let open = |wire: &mut Wire| {
             let stream = wire.open_call(SAY, &[(DO, "gate")]);
             wire.send_data(stream, &envelope(&note(1).encode_to_vec()), true);
             stream
@@ -245,7 +244,7 @@ fn a_panic_on_the_thread_that_reads_costs_its_own_call() {
     watched(|| {
         let calls = AtomicU64::new(0);
         let handlers = Handlers::new().say(move |request| {
-            assert!(calls.fetch_add(1, Ordering::Relaxed) % 2 == 0, "every second handler panics");
+            assert!(calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(2), "every second handler panics");
             Ok(Response::new(request.into_inner()))
         });
         let pair = Pair::start(handlers);
