@@ -419,6 +419,7 @@ impl ServerBuilder {
         for number in 0..server.shared.crews.len() {
             Crew::start(&server.shared, number).map_err(failed)?;
         }
+        server.shared.wait_until_settled();
         tracing::info!(addresses = ?server.shared.addresses, methods = ?server.shared.methods, "listening");
         Ok(server)
     }

@@ -19,6 +19,9 @@ use crate::connection::{Accepted, Calls, Connection, Method};
 use crate::status::Status;
 use crate::stream::outbox::Finish;
 
+/// How long a start waits for the threads that it has started.
+const SETTLED_WITHIN: Duration = Duration::from_secs(1);
+
 /// The limits of a server, as configured.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
@@ -148,6 +151,12 @@ impl Shared {
         self.changed.notify_all();
     }
 
+    /// Something has changed that is not under the mutex: a waiter is between its look and its sleep, or asleep.
+    pub(super) fn tell(&self) {
+        drop(self.state());
+        self.notify();
+    }
+
     /// Blocks until `done`, at most until `deadline`; tells whether it came to that.
     pub(super) fn wait(&self, deadline: Option<Instant>, mut done: impl FnMut(&State) -> bool) -> bool {
         let mut state = self.state();
@@ -189,6 +198,13 @@ impl Shared {
     /// Whether this thread runs a handler of this server.
     pub(super) fn is_inside_handler(&self) -> bool {
         SERVING.get() == std::ptr::from_ref(self)
+    }
+
+    /// Waits until the server's own threads run: from then on the first quick call needs no worker, and the number of
+    /// threads is that of a server at rest. Where one does not come the server does without it.
+    pub(super) fn wait_until_settled(&self) {
+        let patience = Instant::now() + SETTLED_WITHIN;
+        self.wait(Some(patience), |_| self.watch.runs() && self.crews.iter().all(|crew| crew.is_complete()));
     }
 
     /// Whether there is no thread for one more handler.

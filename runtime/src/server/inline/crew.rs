@@ -117,7 +117,7 @@ impl Crew {
     }
 
     /// Nothing is missing that the leader could need.
-    pub(super) fn is_complete(&self) -> bool {
+    pub(in crate::server) fn is_complete(&self) -> bool {
         self.may_lend() || !self.inline.load(Ordering::Relaxed)
     }
 
@@ -165,6 +165,7 @@ impl Crew {
             seats.spare = Some(thread::current());
             self.spare.store(true, Ordering::Release);
         }
+        server.tell();
         loop {
             {
                 let mut seats = self.seats();

@@ -108,6 +108,7 @@ pub(in crate::server) struct Watch {
     thread: OnceLock<Thread>,
     asleep: AtomicBool,
     over: AtomicBool,
+    runs: AtomicBool,
 }
 
 impl Watch {
@@ -129,6 +130,11 @@ impl Watch {
         }
     }
 
+    /// Its thread has begun.
+    pub(in crate::server) fn runs(&self) -> bool {
+        self.runs.load(Ordering::SeqCst)
+    }
+
     /// Nobody leads any more.
     pub(in crate::server) fn end(&self) {
         self.over.store(true, Ordering::SeqCst);
@@ -147,6 +153,8 @@ impl Watch {
 
 fn keep_watch(server: &Arc<Shared>) {
     let watch = &server.watch;
+    watch.runs.store(true, Ordering::SeqCst);
+    server.tell();
     let mut rules = Rules::new(server.crews.len(), Instant::now());
     let mut spares = Spares::default();
     let mut lanes: Vec<Sight> = Vec::with_capacity(server.crews.len());
