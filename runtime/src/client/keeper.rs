@@ -31,7 +31,7 @@ pub(super) fn start(pool: &Arc<Pool>, delay: Duration) {
 }
 
 fn keep(pool: &Arc<Pool>, delay: Duration) {
-    let (lane, mut turn) = match Lane::new(EVENTS) {
+    let (lane, mut turn) = match Lane::new(EVENTS, pool.config.spin) {
         Ok(made) => made,
         Err(error) => return pool.failed(ErrorKind::System, error),
     };
@@ -64,7 +64,7 @@ fn wait_before(pool: &Pool, lane: &Lane, turn: &mut Turn, delay: Duration) -> io
             break;
         }
         match pool.pause() {
-            Pause::Wait => lane.turn(turn, Some(left), |poll| poll(), |_| {})?,
+            Pause::Wait => lane.turn(turn, Some(left), false, |poll| poll(), |_| {})?,
             Pause::Connect => break,
             Pause::GiveUp => return Ok(false),
         }
@@ -114,7 +114,7 @@ fn connect_one(
         if left == Some(Duration::ZERO) {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time"));
         }
-        lane.turn(turn, left, |poll| poll(), |_| {})?;
+        lane.turn(turn, left, false, |poll| poll(), |_| {})?;
         if let Some(error) = stream.take_error()? {
             return Err(error);
         }

@@ -50,7 +50,7 @@ fn connection(calls: &Arc<LastMinute>) -> (Arc<Connection>, Arc<Stream>, StdStre
     let peer = StdStream::connect(listener.local_addr().unwrap()).unwrap();
     let (socket, _) = listener.accept().unwrap();
     socket.set_nonblocking(true).unwrap();
-    let (lane, _turn) = Lane::new(8).unwrap();
+    let (lane, _turn) = Lane::new(8, Duration::ZERO).unwrap();
     let ends = Ends { peer: None, local: None, draining: Arc::new(AtomicBool::new(false)) };
     let make = |socket, token| {
         let calls: Arc<dyn Calls> = calls.clone();

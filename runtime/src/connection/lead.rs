@@ -103,7 +103,9 @@ impl Lead {
         while for_others < TURNS_FOR_OTHERS {
             let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let mut noticed = false;
-            let turned = self.lane.turn(&mut turn, timeout, |poll| noticed = waiter.poll(&lane, poll), |_| {});
+            // With others waiting the keeper is about to lead anyway.
+            let alone = for_others == 0;
+            let turned = self.lane.turn(&mut turn, timeout, alone, |poll| noticed = waiter.poll(&lane, poll), |_| {});
             if let Err(error) = turned {
                 tracing::error!(%error, "polling a connection failed");
                 return;
@@ -189,7 +191,7 @@ impl Lead {
     fn turn_as_keeper(&self) {
         {
             let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Err(error) = self.lane.turn(&mut turn, None, |poll| poll(), |_| {}) {
+            if let Err(error) = self.lane.turn(&mut turn, None, false, |poll| poll(), |_| {}) {
                 tracing::error!(%error, "polling a connection failed");
             }
         }

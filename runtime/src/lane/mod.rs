@@ -17,6 +17,7 @@
 //!
 //! h2 calls wakers at level 3, so that a waker touches level 4 alone. Threads are woken after the drive, under no lock.
 
+pub(crate) mod spin;
 pub(crate) mod timers;
 
 use std::io;
@@ -31,6 +32,7 @@ use slab::Slab;
 
 use crate::connection::Connection;
 use crate::wait::WakeLane;
+use spin::Spin;
 use timers::Timers;
 
 /// The lane's own waker.
@@ -63,6 +65,7 @@ pub(crate) struct Turn {
     poll: Poll,
     events: Events,
     touched: Vec<Arc<Connection>>,
+    spin: Spin,
 }
 
 impl std::fmt::Debug for Lane {
@@ -76,7 +79,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Lane {
-    pub(crate) fn new(events: usize) -> io::Result<(Arc<Self>, Turn)> {
+    /// `spin`: how long the leader may look for news before it sleeps.
+    pub(crate) fn new(events: usize, spin: Duration) -> io::Result<(Arc<Self>, Turn)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
         let registry = poll.registry().try_clone()?;
@@ -90,7 +94,10 @@ impl Lane {
             timers: Timers::new(),
             turns: AtomicU64::new(1),
         };
-        Ok((Arc::new(lane), Turn { poll, events: Events::with_capacity(events), touched: Vec::new() }))
+        Ok((
+            Arc::new(lane),
+            Turn { poll, events: Events::with_capacity(events), touched: Vec::new(), spin: Spin::new(spin) },
+        ))
     }
 
     /// How many connections the lane has.
@@ -182,20 +189,31 @@ impl Lane {
 
     /// One turn: wait for readiness (at most `timeout`), drive what is ready, fire timers that are due.
     ///
-    /// `wait` runs the blocking poll, so that a leading caller can say where it sleeps. `foreign` gets events that
+    /// `spins`: news may be looked for before the thread sleeps. `wait` runs the blocking poll, so that a leading caller can say where it sleeps. `foreign` gets events that
     /// belong to no connection.
     pub(crate) fn turn(
         &self,
         turn: &mut Turn,
         timeout: Option<Duration>,
+        spins: bool,
         wait: impl FnOnce(&mut dyn FnMut()),
         mut foreign: impl FnMut(&Event),
     ) -> io::Result<()> {
         let timeout = self.timeout(timeout);
         let mut polled = Ok(());
-        let Turn { poll, events, touched } = turn;
+        let Turn { poll, events, touched, spin } = turn;
         events.clear();
-        wait(&mut || polled = poll.poll(events, timeout));
+        wait(&mut || {
+            let found = spins && timeout != Some(Duration::ZERO) && {
+                spin.run(|| {
+                    polled = poll.poll(events, Some(Duration::ZERO));
+                    polled.is_err() || !events.is_empty()
+                })
+            };
+            if !found {
+                polled = poll.poll(events, timeout);
+            }
+        });
         match polled {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}

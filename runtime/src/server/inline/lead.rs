@@ -138,6 +138,7 @@ fn turn(server: &Arc<Shared>, crew: &Crew, desk: &mut Desk) {
     let turned = crew.lane.turn(
         turn,
         pause,
+        server.running() == 0,
         |poll| poll(),
         |event| {
             if let Some(listeners) = listeners {
