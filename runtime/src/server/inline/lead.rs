@@ -1,7 +1,6 @@
 //! Leading a lane: read what has come, run the quick handlers, send what they answered, and again.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::MutexGuard;
@@ -11,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::super::listener::Listeners;
 use super::super::running::{Running, Shared, execute};
 use super::crew::Crew;
+use super::jobs::Jobs;
 use super::role::Lent;
 use crate::connection::{Accepted, Connection};
 use crate::lane::Turn;
@@ -35,17 +35,17 @@ const DELAY: Duration = Duration::from_micros(200);
 pub(super) struct Desk {
     turn: Turn,
     listeners: Option<Listeners>,
-    jobs: VecDeque<Accepted>,
+    jobs: Jobs<Accepted>,
     /// Connections with answers that were not sent.
     dirty: Vec<Arc<Connection>>,
 }
 
 impl Desk {
     pub(super) fn new(turn: Turn, listeners: Option<Listeners>) -> Self {
-        Self { turn, listeners, jobs: VecDeque::new(), dirty: Vec::new() }
+        Self { turn, listeners, jobs: Jobs::default(), dirty: Vec::new() }
     }
 
-    pub(super) fn clear(&mut self) -> (Option<Listeners>, VecDeque<Accepted>, Vec<Arc<Connection>>) {
+    pub(super) fn clear(&mut self) -> (Option<Listeners>, Jobs<Accepted>, Vec<Arc<Connection>>) {
         (self.listeners.take(), std::mem::take(&mut self.jobs), std::mem::take(&mut self.dirty))
     }
 
@@ -147,7 +147,9 @@ fn turn(server: &Arc<Shared>, crew: &Crew, desk: &mut Desk) {
         },
     );
     let found = FOUND.with_borrow_mut(Option::take);
-    jobs.extend(found.into_iter().flatten());
+    for call in found.into_iter().flatten() {
+        jobs.push(Arc::as_ptr(call.stream.connection()) as usize, call);
+    }
     if let Err(error) = turned {
         tracing::error!(%error, "a lane's poll failed");
     }
@@ -168,7 +170,7 @@ fn run<'a>(server: &Arc<Shared>, crew: &'a Crew, mut desk: MutexGuard<'a, Desk>)
     let began = Instant::now();
     let mut at = began;
     for _ in 0..JOBS {
-        let Some(call) = desk.jobs.pop_front() else { break };
+        let Some(call) = desk.jobs.pop() else { break };
         let method = Arc::clone(&call.method);
         let Some(pace) = method.pace() else { continue };
         let late = pace.expected() > SHORT && at.duration_since(began) > DELAY;

@@ -7,6 +7,7 @@
 //! the other calls by more than about two milliseconds, and a method that does it again is run by workers at once.
 
 pub(super) mod crew;
+mod jobs;
 pub(super) mod lead;
 mod pulse;
 mod role;
