@@ -1,6 +1,7 @@
 //! `Streaming<T>`: the receiving half of a call, as an iterator and as blocking reads.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,9 @@ use crate::metadata::Metadata;
 use crate::protocol::mapping;
 use crate::response::Response;
 use crate::status::Status;
+
+/// Bytes that a reader takes out of a batch before it tells the stream: that costs as much as reading a small message.
+const TAKEN_STEP: usize = 8 * 1024;
 
 /// The messages that the peer sends, in order.
 ///
@@ -53,6 +57,8 @@ struct Reader<T> {
     trailers: Option<Metadata>,
     ended: bool,
     decode: DecodeFn<T>,
+    /// Bytes of messages that were handed out and that the stream was not told of yet.
+    taken: usize,
     /// The last message came compressed.
     was_compressed: bool,
 }
@@ -161,6 +167,7 @@ impl<T> Streaming<T> {
             trailers: None,
             ended: false,
             decode,
+            taken: 0,
             was_compressed: false,
         };
         Self { source: Source::Call(Box::new(reader)), ended: false }
@@ -285,6 +292,7 @@ impl<T> Reader<T> {
             if let Some(received) = self.batch.next_message(self.decode) {
                 return self.decoded(received).map(Some).map_err(RecvTimeoutError::Status);
             }
+            self.tell_taken();
             match self.stream.receive(&mut self.batch, limit) {
                 Ok(Taken::Messages) => {}
                 Ok(Taken::End(end)) => {
@@ -300,6 +308,7 @@ impl<T> Reader<T> {
             if let Some(received) = self.batch.next_message(self.decode) {
                 return Some(self.decoded(received).map(Some));
             }
+            self.tell_taken();
             match self.stream.try_receive(&mut self.batch)? {
                 Taken::Messages => {}
                 Taken::End(end) => return Some(self.ended(end).map(|()| None)),
@@ -307,8 +316,17 @@ impl<T> Reader<T> {
         }
     }
 
+    fn tell_taken(&mut self) {
+        if self.taken > 0 {
+            self.stream.took(mem::take(&mut self.taken));
+        }
+    }
+
     fn decoded(&mut self, received: Received<T>) -> Result<T, Status> {
-        self.stream.took(received.wire_len);
+        self.taken += received.wire_len;
+        if self.taken >= TAKEN_STEP {
+            self.tell_taken();
+        }
         let side = self.stream.side;
         self.was_compressed = matches!(received.message, Err(NotDecoded::Compressed(_)));
         let message = match received.message {
