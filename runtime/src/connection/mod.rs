@@ -312,9 +312,9 @@ impl Connection {
     /// A message was queued on a stream: send it now, or let it wait for company.
     ///
     /// A lone message must not wait; in a burst every system call saved counts. `newly`: the stream had nothing queued
-    /// that a drive is already due for. `bytes`: what the stream has queued.
-    pub(crate) fn message_queued(self: &Arc<Self>, newly: bool, bytes: usize) {
-        if bytes >= PACK {
+    /// that a drive is already due for. `before` and `bytes`: what the stream had queued without the message, and has with it.
+    pub(crate) fn message_queued(self: &Arc<Self>, newly: bool, before: usize, bytes: usize) {
+        if before < PACK && bytes >= PACK {
             self.drive(false);
         } else if self.is_dead() || self.lane.is_stopped() {
             // Nobody turns the lane any more.

@@ -131,7 +131,10 @@ fn send_body(handle: &mut SendStream<Bytes>, stream: &crate::stream::Stream, wak
                 Poll::Ready(Some(Ok(_))) => continue,
                 Poll::Ready(Some(Err(error))) => return Err(error),
                 Poll::Ready(None) => return Ok(Sent::Reset),
-                Poll::Pending => return Ok(Sent::Open),
+                Poll::Pending => {
+                    stream.outbox().stall();
+                    return Ok(Sent::Open);
+                }
             }
         }
         let (chunk, last) = {

@@ -29,7 +29,7 @@ use crate::status::Status;
 use effects::Effects;
 use home::{HomeTimer, Homes};
 use inbox::{End, Inbox, Taken};
-use outbox::{Finish, Outbox, Refused, Sending};
+use outbox::{Finish, Outbox, Queued, Refused, Sending};
 use wait::TimedOut;
 
 /// Limits on messages, in bytes without the envelope's prefix.
@@ -314,9 +314,15 @@ impl Stream {
         }
     }
 
-    fn queued(self: &Arc<Self>, bytes: usize) {
-        let (connection, newly) = self.touch();
-        connection.message_queued(newly, bytes);
+    fn queued(self: &Arc<Self>, queued: Queued) {
+        if queued.stalled {
+            return;
+        }
+        // A drive clears the flag before it looks into the outbox. If that look came before this message, the flag's change
+        // is seen here, for the outbox's lock was taken in between; if it comes after, the message is seen there.
+        let listed = self.flagged.load(Ordering::Relaxed);
+        let (connection, newly) = if listed { (self.connection(), false) } else { self.touch() };
+        connection.message_queued(newly, queued.before, queued.now);
     }
 
     /// Puts the stream on its connection's list of streams with something to do; true if it was not there. The caller

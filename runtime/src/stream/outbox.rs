@@ -51,6 +51,9 @@ pub(crate) struct Outbox {
     tail: BytesMut,
     len: usize,
     quota: usize,
+    /// What is queued waits for room in the peer's windows or in the socket. The drive comes back by itself when there is
+    /// some, and until then it can do nothing for what is queued behind.
+    stalled: bool,
     /// Server: response headers that were not handed to h2 yet.
     pub(crate) head: Option<Metadata>,
     /// Server: headers go out even though there is no message yet.
@@ -75,6 +78,17 @@ impl Drop for Outbox {
     }
 }
 
+/// What a message found when it was queued, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Queued {
+    /// What waited before it.
+    pub(crate) before: usize,
+    /// What waits with it.
+    pub(crate) now: usize,
+    /// Nobody need be told: the drive comes back when it can send more.
+    pub(crate) stalled: bool,
+}
+
 /// Why a message cannot be queued.
 #[derive(Debug)]
 pub(crate) enum Refused {
@@ -92,6 +106,7 @@ impl Outbox {
             tail: BytesMut::new(),
             len: 0,
             quota: QUOTA,
+            stalled: false,
             head: Some(Metadata::new()),
             head_now: false,
             trailers: Metadata::new(),
@@ -108,9 +123,8 @@ impl Outbox {
         self.len
     }
 
-    /// Queues an encoded message, unless the quota is used up or the stream over; returns how many bytes are queued now.
-    /// `scratch` is empty afterwards.
-    pub(crate) fn push(&mut self, scratch: &mut BytesMut, waiter: Option<&Arc<Waiter>>) -> Result<usize, Refused> {
+    /// Queues an encoded message, unless the quota is used up or the stream over. `scratch` is empty afterwards.
+    pub(crate) fn push(&mut self, scratch: &mut BytesMut, waiter: Option<&Arc<Waiter>>) -> Result<Queued, Refused> {
         match &self.sending {
             Sending::Open => {}
             Sending::Finishing(finish) => return Err(Refused::Closed(finish.refusal())),
@@ -122,8 +136,9 @@ impl Outbox {
             }
             return Err(Refused::Full);
         }
+        let before = self.len;
         self.append(scratch);
-        Ok(self.len)
+        Ok(Queued { before, now: self.len, stalled: self.stalled })
     }
 
     /// Queues an encoded message whatever the quota: the one response of a call.
@@ -159,8 +174,14 @@ impl Outbox {
         }
     }
 
+    /// Nothing can be taken until the drive comes back, which h2 will see to.
+    pub(crate) fn stall(&mut self) {
+        self.stalled = self.len > 0;
+    }
+
     /// Takes at most `limit` bytes from the front, without copying.
     pub(crate) fn take(&mut self, limit: usize) -> Bytes {
+        self.stalled = false;
         if self.queue.is_empty() {
             self.seal_tail();
         }
