@@ -19,6 +19,9 @@ const QUOTA: usize = 64 * 1024;
 /// Messages from this size on are queued as they are; smaller ones are copied together.
 const PACK_BELOW: usize = 8 * 1024;
 
+/// Room that is made at once for messages which are copied together, at most.
+const PACKED_MAX: usize = 40 * 1024;
+
 /// How the sending side is doing.
 #[derive(Debug)]
 pub(crate) enum Sending {
@@ -49,6 +52,8 @@ pub(crate) struct Outbox {
     queue: VecDeque<Bytes>,
     /// Small messages, packed; behind everything in `queue`.
     tail: BytesMut,
+    /// What the next pack is likely to come to, going by the last one.
+    packed: usize,
     len: usize,
     quota: usize,
     /// What is queued waits for room in the peer's windows or in the socket. The drive comes back by itself when there is
@@ -104,6 +109,7 @@ impl Outbox {
             sending: Sending::Open,
             queue: VecDeque::new(),
             tail: BytesMut::new(),
+            packed: 0,
             len: 0,
             quota: QUOTA,
             stalled: false,
@@ -145,6 +151,10 @@ impl Outbox {
     pub(crate) fn append(&mut self, scratch: &mut BytesMut) {
         self.len += scratch.len();
         if scratch.len() < PACK_BELOW {
+            if self.tail.capacity() - self.tail.len() < scratch.len() {
+                // In one step, for each of many small ones would copy what is there.
+                self.tail.reserve(scratch.len().max(self.packed.saturating_sub(self.tail.len())));
+            }
             self.tail.extend_from_slice(scratch);
             scratch.clear();
         } else {
@@ -170,6 +180,8 @@ impl Outbox {
 
     fn seal_tail(&mut self) {
         if !self.tail.is_empty() {
+            // No two packs are of quite the same length.
+            self.packed = (self.tail.len() + self.tail.len() / 8).min(PACKED_MAX);
             self.queue.push_back(self.tail.split().freeze());
         }
     }
