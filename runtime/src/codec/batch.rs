@@ -8,7 +8,7 @@ use super::typed::{BoxError, DecodeBuf, DecodeFn, Source};
 
 /// Messages up to this size are decoded where they lie. The `bytes` fields of larger ones are slices of what was
 /// received; for a small one a copy costs no more, and does not keep a whole payload alive.
-const DECODED_IN_PLACE: usize = 1024;
+const DECODED_IN_PLACE: usize = 2 * 1024;
 
 /// Envelopes that are complete, in the order of their arrival.
 ///
