@@ -23,6 +23,13 @@ const TAIL_MAX: usize = 64 * 1024;
 /// A buffer that has held more than this is not kept for the next payloads.
 const TAIL_KEPT: usize = 4 * 1024;
 
+/// Envelopes of this size and more are copied together as they come. So the connection's read buffers are free again at once
+/// and a decoder finds one slice; it would have to copy the pieces together itself, when they are no longer in the cache.
+const GATHERED: usize = 32 * 1024;
+
+/// Room for such an envelope is at most this many times what has come of it.
+const GATHERED_GROWTH: usize = 4;
+
 /// Collects what one stream receives and knows how much of it is complete envelopes.
 ///
 /// A payload costs a look at each prefix in it and nothing per message beyond that. A length over the limit is found in
@@ -33,8 +40,10 @@ pub(crate) struct Assembler {
     limit: usize,
     /// The older bytes.
     chunks: Chunks,
-    /// The newer bytes: small payloads, copied.
+    /// The newer bytes: small payloads, copied; or the incomplete envelope, if it is being gathered.
     tail: BytesMut,
+    /// The tail is all that has come of the incomplete envelope, a large one, and nothing else.
+    gathers: bool,
     /// How many of the stored bytes, counted from the oldest, are complete envelopes.
     complete_bytes: usize,
     complete_messages: usize,
@@ -77,6 +86,7 @@ impl Assembler {
             limit,
             chunks: Chunks::default(),
             tail: BytesMut::new(),
+            gathers: false,
             complete_bytes: 0,
             complete_messages: 0,
             partial: 0,
@@ -224,11 +234,47 @@ impl Assembler {
         }
     }
 
-    /// Keeps a payload: what is large as it is, what is small as a copy.
+    /// Keeps a payload.
+    fn store(&mut self, mut data: Bytes, mut scan: Scan) {
+        if self.gathers {
+            let end = if scan.messages > 0 { scan.first_end } else { data.len() };
+            self.gather(&data[..end]);
+            if scan.messages == 0 {
+                return;
+            }
+            self.gathers = false;
+            self.chunks.push(mem::take(&mut self.tail).freeze());
+            data.advance(end);
+            scan.first_end = 0;
+            scan.last_end -= end;
+        }
+        let begins = data.len() - scan.last_end == self.partial && self.partial >= PREFIX_LEN;
+        if begins && self.want >= GATHERED {
+            let large = data.split_off(scan.last_end);
+            self.store_pieces(data, scan);
+            self.chunks.push(mem::take(&mut self.tail).freeze());
+            self.gathers = true;
+            self.gather(&large);
+        } else {
+            self.store_pieces(data, scan);
+        }
+    }
+
+    /// Adds to the envelope that is being gathered.
+    fn gather(&mut self, data: &[u8]) {
+        let have = self.tail.len() + data.len();
+        if self.tail.capacity() < have {
+            let room = have.saturating_mul(GATHERED_GROWTH).min(self.want);
+            self.tail.reserve(room - self.tail.len());
+        }
+        self.tail.extend_from_slice(data);
+    }
+
+    /// Keeps what is large as it is, what is small as a copy.
     ///
     /// A large payload is cut at the ends of its first and last envelope, so that an envelope of which two payloads
     /// have a few bytes each comes to lie in one piece.
-    fn store(&mut self, mut data: Bytes, scan: Scan) {
+    fn store_pieces(&mut self, mut data: Bytes, scan: Scan) {
         if data.len() < SMALL {
             if self.partial == 0 && self.chunks.is_empty() && self.tail.is_empty() {
                 // Most calls have one small message at a time. A copy of just that size costs them the least.
@@ -437,7 +483,7 @@ mod tests {
                 .map(|number| {
                     let length = match numbers.below(10) {
                         0 => 0,
-                        1 => numbers.below(20_000),
+                        1 => numbers.below(4 * GATHERED),
                         2 => SMALL - 8 + numbers.below(16),
                         _ => numbers.below(60),
                     };
@@ -474,6 +520,25 @@ mod tests {
         assembler.take(&mut batch);
         let envelope = batch.next().unwrap();
         assert_eq!(envelope.body.chunk().as_ptr(), address.wrapping_add(5));
+    }
+
+    #[test]
+    fn a_large_message_lies_in_one_piece() {
+        let large = vec![7; 10 * GATHERED];
+        let wire = Bytes::from(wire(&[(false, vec![1; 10]), (false, large.clone()), (true, large), (false, vec![2; 10])]));
+        let mut assembler = Assembler::new(LIMIT);
+        for at in (0..wire.len()).step_by(16_384) {
+            assembler.push(wire.slice(at..wire.len().min(at + 16_384))).unwrap();
+            let room = assembler.tail.capacity();
+            assert!(room <= 2 * GATHERED_GROWTH * assembler.tail.len().max(TAIL_STEP), "{room}");
+        }
+        let mut batch = Batch::default();
+        assembler.take(&mut batch);
+        for length in [10, 10 * GATHERED, 10 * GATHERED, 10] {
+            let body = batch.next().unwrap().body;
+            assert!(matches!(body, super::super::Body::Whole(bytes) if bytes.len() == length));
+        }
+        assert!(batch.is_empty());
     }
 
     #[test]
