@@ -64,6 +64,16 @@ impl Chunks {
         }
     }
 
+    fn advance_over_slices(&mut self, count: usize) {
+        assert!(count <= self.len, "cannot advance past the last chunk");
+        self.len -= count;
+        let mut left = count;
+        while left >= self.front.len() && left > 0 {
+            left -= self.pop().len();
+        }
+        self.front.advance(left);
+    }
+
     fn pop(&mut self) -> Bytes {
         let next = self.rest.pop_front().unwrap_or_default();
         mem::replace(&mut self.front, next)
@@ -79,14 +89,14 @@ impl Buf for Chunks {
         &self.front
     }
 
+    #[inline]
     fn advance(&mut self, count: usize) {
-        assert!(count <= self.len, "cannot advance past the last chunk");
-        self.len -= count;
-        let mut left = count;
-        while left >= self.front.len() && left > 0 {
-            left -= self.pop().len();
+        if count < self.front.len() {
+            self.len -= count;
+            self.front.advance(count);
+        } else {
+            self.advance_over_slices(count);
         }
-        self.front.advance(left);
     }
 
     fn copy_to_bytes(&mut self, count: usize) -> Bytes {
