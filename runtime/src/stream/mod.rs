@@ -48,8 +48,9 @@ impl Default for MessageLimits {
 /// No slot in the connection's table (yet, or any more).
 pub(crate) const NO_SLOT: usize = usize::MAX;
 
-/// Bytes the application may have taken before the peer's window is refilled, unless the reader blocks first.
-const RELEASE_STEP: usize = 64 * 1024;
+/// Bytes the application may have taken before the peer's window is refilled, unless the reader blocks first or more comes.
+/// The peer hears of it when that makes half of the window.
+const RELEASE_STEP: usize = 256 * 1024;
 
 /// A stream.
 ///
