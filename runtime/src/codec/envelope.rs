@@ -525,7 +525,8 @@ mod tests {
     #[test]
     fn a_large_message_lies_in_one_piece() {
         let large = vec![7; 10 * GATHERED];
-        let wire = Bytes::from(wire(&[(false, vec![1; 10]), (false, large.clone()), (true, large), (false, vec![2; 10])]));
+        let wire =
+            Bytes::from(wire(&[(false, vec![1; 10]), (false, large.clone()), (true, large), (false, vec![2; 10])]));
         let mut assembler = Assembler::new(LIMIT);
         for at in (0..wire.len()).step_by(16_384) {
             assembler.push(wire.slice(at..wire.len().min(at + 16_384))).unwrap();

@@ -151,9 +151,9 @@ impl Outbox {
     pub(crate) fn append(&mut self, scratch: &mut BytesMut) {
         self.len += scratch.len();
         if scratch.len() < PACK_BELOW {
-            if self.tail.capacity() - self.tail.len() < scratch.len() {
-                // In one step, for each of many small ones would copy what is there.
-                self.tail.reserve(scratch.len().max(self.packed.saturating_sub(self.tail.len())));
+            if self.tail.is_empty() {
+                // In one step: each of many small ones would copy what is there.
+                self.tail.reserve(scratch.len().max(self.packed));
             }
             self.tail.extend_from_slice(scratch);
             scratch.clear();
@@ -280,4 +280,42 @@ impl Finish {
 /// What `send` says of a call that has ended with OK, which no `Err` can be.
 pub(crate) fn ended_well() -> Status {
     Status::failed_precondition("the call already ended with OK")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(outbox: &mut Outbox, length: usize) -> Queued {
+        outbox.push(&mut BytesMut::zeroed(length), None).unwrap()
+    }
+
+    #[test]
+    fn a_message_behind_a_stall_concerns_nobody_until_something_is_taken() {
+        let mut outbox = Outbox::new(Arc::default());
+        outbox.stall();
+        assert!(!push(&mut outbox, 10).stalled, "nothing was waiting");
+        outbox.stall();
+        let queued = push(&mut outbox, 5);
+        assert_eq!((queued.before, queued.now, queued.stalled), (10, 15, true));
+        assert_eq!(outbox.take(12).len(), 10);
+        assert!(!push(&mut outbox, 1).stalled);
+    }
+
+    #[test]
+    fn room_for_a_pack_is_made_in_one_step_after_the_first() {
+        let mut outbox = Outbox::new(Arc::default());
+        for _ in 0..3 {
+            let mut rooms = Vec::new();
+            while outbox.len() < PACKED_MAX - 100 {
+                push(&mut outbox, 100);
+                rooms.push(outbox.tail.as_ptr());
+            }
+            rooms.dedup();
+            let first = outbox.packed == 0;
+            assert!(first || rooms.len() == 1, "the buffer was moved {} times", rooms.len());
+            let pack = outbox.take(usize::MAX);
+            assert!((PACKED_MAX - 100..PACKED_MAX).contains(&pack.len()) && outbox.len() == 0);
+        }
+    }
 }
