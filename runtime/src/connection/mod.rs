@@ -50,7 +50,7 @@ use settings::Bounds;
 const FLUSH_DELAY: Duration = Duration::from_micros(50);
 
 /// Queued bytes of one stream that are sent without waiting for more.
-const PACK: usize = 32 * 1024;
+const PACK: usize = 56 * 1024;
 
 /// A call whose handler can start.
 pub(crate) struct Accepted {

@@ -20,7 +20,7 @@ const QUOTA: usize = 64 * 1024;
 const PACK_BELOW: usize = 8 * 1024;
 
 /// Room that is made at once for messages which are copied together, at most.
-const PACKED_MAX: usize = 40 * 1024;
+const PACKED_MAX: usize = 64 * 1024;
 
 /// How the sending side is doing.
 #[derive(Debug)]
