@@ -42,8 +42,9 @@ pub(crate) struct Assembler {
     chunks: Chunks,
     /// The newer bytes: small payloads, copied; or the incomplete envelope, if it is being gathered.
     tail: BytesMut,
-    /// The tail is all that has come of the incomplete envelope, a large one, and nothing else.
-    gathers: bool,
+    /// The length of the envelope that is being gathered, of which the tail is all that has come and nothing else; 0 without
+    /// one.
+    gathers: usize,
     /// How many of the stored bytes, counted from the oldest, are complete envelopes.
     complete_bytes: usize,
     complete_messages: usize,
@@ -86,7 +87,7 @@ impl Assembler {
             limit,
             chunks: Chunks::default(),
             tail: BytesMut::new(),
-            gathers: false,
+            gathers: 0,
             complete_bytes: 0,
             complete_messages: 0,
             partial: 0,
@@ -236,13 +237,13 @@ impl Assembler {
 
     /// Keeps a payload.
     fn store(&mut self, mut data: Bytes, mut scan: Scan) {
-        if self.gathers {
+        if self.gathers > 0 {
             let end = if scan.messages > 0 { scan.first_end } else { data.len() };
             self.gather(&data[..end]);
             if scan.messages == 0 {
                 return;
             }
-            self.gathers = false;
+            self.gathers = 0;
             self.chunks.push(mem::take(&mut self.tail).freeze());
             data.advance(end);
             scan.first_end = 0;
@@ -253,7 +254,7 @@ impl Assembler {
             let large = data.split_off(scan.last_end);
             self.store_pieces(data, scan);
             self.chunks.push(mem::take(&mut self.tail).freeze());
-            self.gathers = true;
+            self.gathers = self.want;
             self.gather(&large);
         } else {
             self.store_pieces(data, scan);
@@ -264,7 +265,7 @@ impl Assembler {
     fn gather(&mut self, data: &[u8]) {
         let have = self.tail.len() + data.len();
         if self.tail.capacity() < have {
-            let room = have.saturating_mul(GATHERED_GROWTH).min(self.want);
+            let room = have.saturating_mul(GATHERED_GROWTH).min(self.gathers);
             self.tail.reserve(room - self.tail.len());
         }
         self.tail.extend_from_slice(data);

@@ -209,10 +209,9 @@ impl Stream {
 
     /// Blocks until the response headers are there; the end if there are none.
     pub(crate) fn head(self: &Arc<Self>) -> Result<Result<Metadata, End>, TimedOut> {
-        let deadline = self.state.deadline();
         let waited = wait::until(
             Some(self),
-            deadline,
+            self.state.deadline(),
             |waiter| self.inbox().take_head(waiter),
             |waiter| self.inbox().unwatch(waiter),
         );

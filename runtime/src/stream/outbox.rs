@@ -298,7 +298,7 @@ mod tests {
         outbox.stall();
         let queued = push(&mut outbox, 5);
         assert_eq!((queued.before, queued.now, queued.stalled), (10, 15, true));
-        assert_eq!(outbox.take(12).len(), 10);
+        assert_eq!(outbox.take(12).len(), 12);
         assert!(!push(&mut outbox, 1).stalled);
     }
 
