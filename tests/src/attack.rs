@@ -58,6 +58,12 @@ impl Dice {
         (self.0 >> 16) % sides
     }
 
+    /// Other dice, whose rolls follow from those of these.
+    #[must_use]
+    pub fn fork(&mut self) -> Self {
+        Self(self.roll(u64::MAX) | 1)
+    }
+
     /// The next `length` bytes.
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
         Vec::from_iter((0..length).map(|_| self.roll(256) as u8))
@@ -76,7 +82,13 @@ pub struct Usage {
 }
 
 impl Usage {
-    fn of(process: &Process) -> Self {
+    /// What it uses now.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    #[track_caller]
+    #[must_use]
+    pub fn of(process: &Process) -> Self {
         let (resident, threads) = (process.resident_bytes(), process.threads().len());
         Self { resident, threads, files: process.open_files() }
     }
@@ -127,10 +139,11 @@ impl Victim {
     #[track_caller]
     fn of((child, addr): (Child, SocketAddr)) -> Self {
         let process = child.measured();
+        let fresh = process.open_files();
         warm_up(addr);
         let bystander = Bystander::start(addr);
         eventually("the first calls' threads and connections are gone", || {
-            process.threads_named("stolid-worker") <= 1 && process.open_files() <= 16
+            process.threads_named("stolid-worker") <= 1 && process.open_files() <= fresh + 3
         });
         let rest = Usage::of(&process);
         Self { child, addr, process, rest, most: rest, bystander }

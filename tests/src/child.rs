@@ -115,8 +115,17 @@ impl Child {
     /// When the child is gone.
     #[track_caller]
     pub fn shut_down(&mut self, grace: Duration) {
+        self.tell(&format!("shutdown {}", grace.as_millis()));
+    }
+
+    /// Writes a line to the child's standard input.
+    ///
+    /// # Panics
+    /// When the child is gone.
+    #[track_caller]
+    pub fn tell(&mut self, line: &str) {
         let input = self.input.as_mut().expect("the input is a pipe");
-        writeln!(input, "shutdown {}", grace.as_millis()).expect("the child listens");
+        writeln!(input, "{line}").expect("the child listens");
     }
 
     /// Kills the child as `kill -9` does and waits until it is gone.

@@ -11,6 +11,7 @@
 //! | [`child`] | need a peer in a process of its own, to be measured or killed |
 //! | [`attack`] | attack a server and look at what it costs and who else notices |
 //! | [`log`] | read what is logged |
+//! | [`config`] | start a server or a channel of their own: how the whole suite is configured |
 //! | [`process`] | count threads, memory and open files, and wait for a condition |
 //! | [`watchdog`] | could hang |
 //! | [`told`] | talk to a peer of another language |
@@ -20,6 +21,7 @@
 
 pub mod attack;
 pub mod child;
+pub mod config;
 pub mod endings;
 pub mod gate;
 pub mod handlers;

@@ -5,6 +5,7 @@ use std::thread;
 
 use stolid::{Channel, Server, ServerBuilder};
 
+use crate::config;
 use crate::echo::echo_client::EchoClient;
 use crate::echo::echo_server::EchoServer;
 use crate::handlers::Handlers;
@@ -63,7 +64,7 @@ pub fn serve(handlers: Handlers) -> Server {
 #[track_caller]
 #[must_use]
 pub fn serve_with(handlers: Handlers, configure: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Server {
-    let builder = configure(Server::builder().add_service(EchoServer::new(handlers)));
+    let builder = configure(config::server().add_service(EchoServer::new(handlers)));
     builder.start("127.0.0.1:0").expect("a loopback port is free")
 }
 
@@ -74,7 +75,7 @@ pub fn serve_with(handlers: Handlers, configure: impl FnOnce(ServerBuilder) -> S
 #[track_caller]
 #[must_use]
 pub fn connect(addr: SocketAddr) -> Channel {
-    Channel::connect(format!("http://{addr}")).expect("the server listens")
+    config::channel(format!("http://{addr}")).connect().expect("the server listens")
 }
 
 /// A client of the test service with a connection of its own to `addr`.

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use stolid::{Channel, Code, Request, Status};
+use stolid::{Code, Request, Status};
 use stolid_tests::attack::{Attacker, Bystander, MIB, Pushed};
+use stolid_tests::config;
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::handlers::{Handlers, note, note_of};
 use stolid_tests::pair::{scripted_server, scripted_server_with, serve};
@@ -264,7 +265,7 @@ fn a_server_that_does_not_even_greet_fails_the_connecting() {
     watched(|| {
         let _alone = alone();
         let listener = WireListener::bind();
-        let connecting = Channel::builder(listener.target()).connect_timeout(Duration::from_millis(500));
+        let connecting = config::channel(listener.target()).connect_timeout(Duration::from_millis(500));
         let began = Instant::now();
         let error = thread::spawn(move || connecting.connect()).join().expect("no panic").expect_err("nobody greets");
         assert!(began.elapsed() < Duration::from_millis(500) + LATE, "{error} after {:?}", began.elapsed());

@@ -3,7 +3,8 @@
 use std::thread;
 
 use prost::Message;
-use stolid::{Channel, ChannelBuilder, Code};
+use stolid::{ChannelBuilder, Code};
+use stolid_tests::config;
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::handlers::note;
 use stolid_tests::watchdog::watched;
@@ -12,7 +13,7 @@ use stolid_tests::wire::{Reason, Setting, Wire, WireListener};
 /// A client of ours whose first connection goes to a script that takes so many calls at a time.
 fn scripted(calls: u32, configure: impl FnOnce(ChannelBuilder) -> ChannelBuilder) -> (WireListener, EchoClient, Wire) {
     let listener = WireListener::bind();
-    let builder = configure(Channel::builder(listener.target()));
+    let builder = configure(config::channel(listener.target()));
     let connecting = thread::spawn(move || builder.connect().expect("the script listens"));
     let wire = listener.accept_with(&[(Setting::MAX_CONCURRENT_STREAMS, calls)]);
     let channel = connecting.join().expect("connecting does not panic");

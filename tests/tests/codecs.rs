@@ -6,6 +6,7 @@ use stolid::client::Grpc;
 use stolid::codec::{BoxError, BytesCodec, Codec, DecodeBuf};
 use stolid::server::{Methods, Service};
 use stolid::{Code, Request, Response, Sender, Server, Status, Streaming};
+use stolid_tests::config;
 use stolid_tests::echo::Note;
 use stolid_tests::handlers::{Handlers, note};
 use stolid_tests::pair::{connect, serve, serve_with};
@@ -54,7 +55,7 @@ impl Service for Sums {
 }
 
 fn sums() -> (Server, Grpc<Decimal>) {
-    let server = Server::builder().add_service(Sums).start("127.0.0.1:0").expect("a loopback port is free");
+    let server = config::server().add_service(Sums).start("127.0.0.1:0").expect("a loopback port is free");
     let grpc = Grpc::with(connect(server.local_addr()));
     (server, grpc)
 }
@@ -155,7 +156,7 @@ fn bytes_pass_as_they_are_by_a_path_made_at_run_time() {
 
 /// A server that hands every call on to `target`, whatever it is.
 fn proxy(target: Grpc<BytesCodec>) -> Server {
-    let builder = Server::builder().unknown_service_handler(move |request, replies| {
+    let builder = config::server().unknown_service_handler(move |request, replies| {
         let path = request.context().method().to_owned();
         let (metadata, mut requests) = request.into_parts();
         let mut onward = Request::new(());

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Read};
 use prost::Message;
 use stolid::client::Grpc;
 use stolid::{Code, CompressionEncoding, Compressor, Request, Response, SendOptions};
+use stolid_tests::config;
 use stolid_tests::echo::Note;
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::handlers::{Handlers, note, note_of};
@@ -354,9 +355,8 @@ fn compression_is_set_per_server_service_channel_and_client() {
         let gzip = CompressionEncoding::Gzip;
         let listener = WireListener::bind();
         let target = listener.target();
-        let connecting = std::thread::spawn(move || {
-            stolid::Channel::builder(target).send_compressed(gzip).accept_compressed(gzip).connect()
-        });
+        let connecting =
+            std::thread::spawn(move || config::channel(target).send_compressed(gzip).accept_compressed(gzip).connect());
         let mut wire = listener.accept();
         let channel = connecting.join().expect("no panic").expect("the script answers");
         let of_channel = EchoClient::new(channel.clone());

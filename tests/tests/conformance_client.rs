@@ -4,6 +4,7 @@ use std::thread::{self, JoinHandle};
 
 use prost::Message;
 use stolid::{Code, Response, Status};
+use stolid_tests::config;
 use stolid_tests::echo::Note;
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::handlers::{note, note_of};
@@ -169,7 +170,8 @@ fn goaway_leaves_calls_out_that_are_safe_to_repeat_and_are() {
     watched(|| {
         let listener = WireListener::bind();
         let target = listener.target();
-        let connecting = thread::spawn(move || EchoClient::connect(target).expect("the script listens"));
+        let connecting =
+            thread::spawn(move || EchoClient::new(config::channel(target).connect().expect("the script listens")));
         let mut first = listener.accept();
         let client = connecting.join().expect("connecting does not panic");
         let (kept, kept_stream) = calling(&client, &mut first);

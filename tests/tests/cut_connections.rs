@@ -4,7 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use prost::Message;
-use stolid::{Channel, Code, ConnectivityState, Response, Status};
+use stolid::{Code, ConnectivityState, Response, Status};
+use stolid_tests::config;
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::echo::{Count, Note};
 use stolid_tests::handlers::note;
@@ -50,7 +51,7 @@ fn a_response_of(message: &[u8]) -> Vec<u8> {
 /// Makes one call for each cut, all over one channel; `call` gives true when it got the whole answer.
 fn assert_every_cut(bytes: &[u8], call: fn(&EchoClient) -> Result<(), Status>) {
     let listener = WireListener::bind();
-    let channel = Channel::connect_lazy(listener.target()).expect("the address is good");
+    let channel = config::channel(listener.target()).connect_lazy().expect("the address is good");
     let client = EchoClient::new(channel.clone());
     for end in End::BOTH {
         for cut in 0..=bytes.len() {
@@ -132,7 +133,7 @@ fn a_preface_cut_at_every_byte_is_an_error_and_no_hang() {
         let bytes = recorded(|wire| wire.send_settings(&[(Setting::MAX_CONCURRENT_STREAMS, 7)]));
         for cut in 0..=bytes.len() {
             let listener = WireListener::bind();
-            let channel = Channel::connect_lazy(listener.target()).expect("the address is good");
+            let channel = config::channel(listener.target()).connect_lazy().expect("the address is good");
             let calling = thread::spawn(move || EchoClient::new(channel).say(note(1)));
             let mut wire = listener.accept_silently();
             wire.recv_preface();

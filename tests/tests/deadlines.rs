@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use prost::Message;
 use stolid::{CancelCause, Code, Context, Request, Response};
+use stolid_tests::config;
 use stolid_tests::echo::Note;
 use stolid_tests::gate::Gate;
 use stolid_tests::handlers::{DO, Handlers, note};
@@ -138,7 +139,7 @@ fn the_channel_has_a_timeout_for_every_call() {
     watched(|| {
         let pair = Pair::start(Handlers::as_told(&Gate::new()));
         let target = format!("http://{}", pair.server.local_addr());
-        let channel = stolid::Channel::builder(target).timeout(Duration::from_millis(100)).connect();
+        let channel = config::channel(target).timeout(Duration::from_millis(100)).connect();
         let client = stolid_tests::echo::echo_client::EchoClient::new(channel.expect("the server listens"));
         let hang = Request::new(note(1)).with_metadata(DO, "hang").expect("legal metadata");
         assert_eq!(client.say(hang).expect_err("out of time").code(), Code::DeadlineExceeded);

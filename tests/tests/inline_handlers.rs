@@ -21,6 +21,11 @@ fn told<T>(message: T, what: &str) -> Request<T> {
     Request::new(message).with_metadata(DO, what).expect("the metadata is legal")
 }
 
+/// A pair whose server handles quick calls on the thread that reads, however the rest of the suite is run.
+fn inline_pair(handlers: Handlers) -> Pair {
+    Pair::start_with(handlers, |builder| builder.inline_handlers(true))
+}
+
 /// Handlers that note the name of the thread they run on.
 fn naming() -> (Handlers, Arc<Mutex<Vec<String>>>) {
     let names = Arc::<Mutex<Vec<String>>>::default();
@@ -46,7 +51,7 @@ fn eventually_on(thread: &str, client: &EchoClient, names: &Mutex<Vec<String>>) 
 fn a_quick_handler_runs_on_the_thread_that_reads() {
     watched(|| {
         let (handlers, names) = naming();
-        let pair = Pair::start(handlers);
+        let pair = inline_pair(handlers);
         eventually_on("stolid-lane", &pair.client, &names);
     });
 }
@@ -68,7 +73,7 @@ fn a_server_may_want_a_thread_for_each_call() {
 fn a_large_request_goes_to_a_worker() {
     watched(|| {
         let (handlers, names) = naming();
-        let pair = Pair::start(handlers);
+        let pair = inline_pair(handlers);
         for _ in 0..5 {
             pair.client.say(note_of(100_000)).expect("the server answers");
         }
@@ -81,7 +86,7 @@ fn a_large_request_goes_to_a_worker() {
 fn the_first_call_of_a_method_may_block_and_delays_nobody() {
     watched(|| {
         let gate = Gate::new();
-        let pair = Pair::start(Handlers::as_told(&gate));
+        let pair = inline_pair(Handlers::as_told(&gate));
         // Nothing is known of the method, so that this one blocks the thread that reads.
         let mut wire = Wire::client(pair.server.local_addr());
         let stream = wire.open_call(SAY, &[(DO, "gate")]);
@@ -100,7 +105,7 @@ fn calls_that_were_read_together_with_one_that_blocks_are_answered() {
     watched(|| {
         for round in 0..20 {
             let gate = Gate::new();
-            let pair = Pair::start(Handlers::as_told(&gate));
+            let pair = inline_pair(Handlers::as_told(&gate));
             let mut wire = Wire::client(pair.server.local_addr());
             // All in one write, the one that blocks somewhere among them.
             let mut streams = Vec::new();
@@ -135,7 +140,7 @@ fn a_handler_that_spins_delays_nobody_for_long() {
             }
             Ok(Response::new(request.into_inner()))
         });
-        let pair = Pair::start(handlers);
+        let pair = inline_pair(handlers);
         let spinning = pair.client.clone();
         let spinner = thread::spawn(move || spinning.say(note(7)).map(Response::into_inner));
         for _ in 0..100 {
@@ -153,7 +158,7 @@ fn every_call_may_block_although_they_take_turns_to_be_quick() {
     watched(|| {
         let _alone = alone();
         let gate = Gate::new();
-        let pair = Pair::start(Handlers::as_told(&gate));
+        let pair = inline_pair(Handlers::as_told(&gate));
         pair.client.say(note(0)).expect("the server answers");
         let at_rest = Process::this().threads_named("stolid");
         let mut blocked = Vec::new();
@@ -181,7 +186,7 @@ fn a_blocking_call_of_the_library_gives_the_lead_up_at_once() {
     watched(|| {
         let Pair { server: _elsewhere, client: other, .. } = Pair::start(Handlers::new());
         let handlers = Handlers::new().say(move |request| other.say(request.into_inner()));
-        let pair = Pair::start(handlers);
+        let pair = inline_pair(handlers);
         for number in 0..200 {
             assert_eq!(pair.client.say(note(number)).expect("it is passed on").into_inner(), note(number));
         }
@@ -200,7 +205,7 @@ fn handlers_three_deep_call_their_own_server_sixty_four_at_once() {
             };
             own.get().expect("set before the first call").say(note(number))
         });
-        let pair = Pair::start(handlers);
+        let pair = inline_pair(handlers);
         slot.set(pair.client.clone()).expect("set once");
         let callers = Vec::from_iter((0..64).map(|_| {
             let client = pair.client.clone();
@@ -216,7 +221,7 @@ fn handlers_three_deep_call_their_own_server_sixty_four_at_once() {
 fn with_two_workers_the_third_blocking_call_is_refused_at_once() {
     watched(|| {
         let gate = Gate::new();
-        let pair = Pair::start_with(Handlers::as_told(&gate), |builder| builder.worker_limit(2));
+        let pair = Pair::start_with(Handlers::as_told(&gate), |builder| builder.inline_handlers(true).worker_limit(2));
         let mut wire = Wire::client(pair.server.local_addr());
         let open = |wire: &mut Wire| {
             let stream = wire.open_call(SAY, &[(DO, "gate")]);
@@ -247,7 +252,7 @@ fn a_panic_on_the_thread_that_reads_costs_its_own_call() {
             assert!(calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(2), "every second handler panics");
             Ok(Response::new(request.into_inner()))
         });
-        let pair = Pair::start(handlers);
+        let pair = inline_pair(handlers);
         for number in 0..50 {
             let answer = pair.client.say(note(number));
             match answer {

@@ -4,8 +4,9 @@
 use std::net::SocketAddr;
 use std::process::{Command, Output};
 
-use stolid::{Code, Request, Response, Sender, Server, Status, Streaming};
+use stolid::{Code, Request, Response, Sender, Status, Streaming};
 use stolid_tests::child::Child;
+use stolid_tests::config;
 use stolid_tests::interop::cases::{Caller, Case, Soak};
 use stolid_tests::interop::proto::test_service_server::{TestService, TestServiceServer};
 use stolid_tests::interop::proto::{
@@ -349,7 +350,7 @@ fn a_wrong_answer_fails_its_case() {
         ("channel_soak", Code::Ok, "10 of 10 calls failed, 0 may; the last: the payload is not all zeros"),
     ];
     watched(move || {
-        let server = Server::builder().add_service(TestServiceServer::new(Wrong)).start("127.0.0.1:0");
+        let server = config::server().add_service(TestServiceServer::new(Wrong)).start("127.0.0.1:0");
         let server = server.expect("a loopback port is free");
         let caller = Caller::new(format!("http://{}", server.local_addr()), Soak::default()).expect("an address");
         for (name, code, message) in expected {

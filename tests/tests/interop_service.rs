@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use stolid::{Channel, Code, Metadata, Request, Server};
+use stolid::{Code, Metadata, Request};
+use stolid_tests::config;
 use stolid_tests::interop::proto::test_service_client::TestServiceClient;
 use stolid_tests::interop::proto::test_service_server::TestServiceServer;
 use stolid_tests::interop::proto::{
@@ -15,9 +16,9 @@ use stolid_tests::watchdog::watched;
 #[track_caller]
 fn calling(test: impl FnOnce(TestServiceClient) + Send + 'static) {
     watched(|| {
-        let server = Server::builder().add_service(TestServiceServer::new(Interop)).start("127.0.0.1:0");
+        let server = config::server().add_service(TestServiceServer::new(Interop)).start("127.0.0.1:0");
         let server = server.expect("a loopback port is free");
-        let channel = Channel::connect(format!("http://{}", server.local_addr())).expect("the server listens");
+        let channel = config::channel(format!("http://{}", server.local_addr())).connect().expect("the server listens");
         test(TestServiceClient::new(channel));
     });
 }

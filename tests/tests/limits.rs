@@ -1,7 +1,8 @@
 //! Limits on messages, in both directions and on both sides.
 
 use prost::Message;
-use stolid::{Channel, Code, Status};
+use stolid::{Code, Status};
+use stolid_tests::config;
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::handlers::{Handlers, note_of};
 use stolid_tests::pair::{Pair, serve};
@@ -89,7 +90,7 @@ fn a_client_sends_messages_up_to_its_limit() {
 fn a_channel_has_limits_for_all_its_clients() {
     watched(|| {
         let server = serve(Handlers::new());
-        let builder = Channel::builder(format!("http://{}", server.local_addr()));
+        let builder = config::channel(format!("http://{}", server.local_addr()));
         let channel = builder.max_encoding_message_size(1_000).max_decoding_message_size(500).connect();
         let client = EchoClient::new(channel.expect("the server listens"));
         client.say(message_of(500)).expect("within both");

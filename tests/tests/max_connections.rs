@@ -5,7 +5,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use prost::Message;
-use stolid::{CancelCause, Channel, ChannelBuilder, Code, Context, Request, Response, Status, Streaming};
+use stolid::{CancelCause, ChannelBuilder, Code, Context, Request, Response, Status, Streaming};
+use stolid_tests::config;
 use stolid_tests::echo::Note;
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::gate::Gate;
@@ -24,7 +25,7 @@ fn at_most(calls: u32) -> [(Setting, u32); 1] {
 /// A client of ours whose first connection goes to a script that takes so many calls at a time.
 fn scripted(calls: u32, configure: impl FnOnce(ChannelBuilder) -> ChannelBuilder) -> (WireListener, EchoClient, Wire) {
     let listener = WireListener::bind();
-    let builder = configure(Channel::builder(listener.target()));
+    let builder = configure(config::channel(listener.target()));
     let connecting = thread::spawn(move || builder.connect().expect("the script listens"));
     let wire = listener.accept_with(&at_most(calls));
     let channel = connecting.join().expect("connecting does not panic");
@@ -108,7 +109,7 @@ fn three_connections_run_three_calls_at_a_time() {
         });
         let server = serve_with(handlers, |builder| builder.max_concurrent_streams(1));
         let target = format!("http://{}", server.local_addr());
-        let channel = Channel::builder(target).max_connections(3).connect().expect("the server listens");
+        let channel = config::channel(target).max_connections(3).connect().expect("the server listens");
         let client = EchoClient::new(channel);
         let calls: Vec<_> = (0..9).map(|number| saying(&client, number)).collect();
         gate.wait_for_arrivals(3);
@@ -126,7 +127,7 @@ fn no_further_connection_is_made_while_one_is_enough() {
     watched(|| {
         let server = serve_with(Handlers::new(), |builder| builder.max_concurrent_streams(8));
         let target = format!("http://{}", server.local_addr());
-        let channel = Channel::builder(target).max_connections(3).connect().expect("the server listens");
+        let channel = config::channel(target).max_connections(3).connect().expect("the server listens");
         let client = EchoClient::new(channel);
         for round in 0..20 {
             let calls: Vec<_> = (0..4).map(|number| saying(&client, round * 4 + number)).collect();

@@ -8,6 +8,7 @@ use stolid::client::Grpc;
 use stolid::codec::{BoxError, Codec, DecodeBuf};
 use stolid::server::{Methods, Service};
 use stolid::{Code, Request, Response, Sender, Server, Status, Streaming};
+use stolid_tests::config;
 use stolid_tests::pair::connect;
 use stolid_tests::process::eventually;
 use stolid_tests::watchdog::watched;
@@ -128,7 +129,7 @@ const PATHS: [&str; 4] = [UNARY, SERVER_STREAM, CLIENT_STREAM, BOTH];
 
 /// A server, a client, and a bystander that is served before and after every call.
 fn field() -> (Server, Grpc<Bombs>) {
-    let server = Server::builder().add_service(Field).start("127.0.0.1:0").expect("a loopback port is free");
+    let server = config::server().add_service(Field).start("127.0.0.1:0").expect("a loopback port is free");
     let grpc = Grpc::with(connect(server.local_addr()));
     (server, grpc)
 }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use stolid::{Code, Request, Server, Status};
+use stolid::{Code, Request, Status};
+use stolid_tests::config;
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::echo::echo_server::EchoServer;
 use stolid_tests::handlers::{Handlers, note, note_of};
@@ -131,7 +132,7 @@ fn calls_go_on_over_restarts_of_the_server() {
             eventually("calls come", || server.stats().calls_started >= 20);
             server.shutdown(Duration::from_millis(if round % 2 == 0 { 0 } else { 1_000 }));
             drop(server);
-            let builder = Server::builder().add_service(EchoServer::new(Handlers::new()));
+            let builder = config::server().add_service(EchoServer::new(Handlers::new()));
             server = builder.start(addr).expect("the port is free again");
         }
         over.store(true, Ordering::Relaxed);

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use stolid::{Channel, Code, ConnectivityState, ErrorKind, Server};
+use stolid_tests::config;
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::echo::echo_server::EchoServer;
 use stolid_tests::gate::Gate;
@@ -21,7 +22,7 @@ fn nobody() -> SocketAddr {
 }
 
 fn serve_at(addr: SocketAddr) -> Server {
-    Server::builder().add_service(EchoServer::new(Handlers::new())).start(addr).expect("the port is free")
+    config::server().add_service(EchoServer::new(Handlers::new())).start(addr).expect("the port is free")
 }
 
 #[test]
@@ -61,7 +62,7 @@ fn a_server_that_cannot_bind_says_so() {
     watched(|| {
         let server = serve(Handlers::new());
         let addr = server.local_addr();
-        let builder = Server::builder().add_service(EchoServer::new(Handlers::new()));
+        let builder = config::server().add_service(EchoServer::new(Handlers::new()));
         let error = builder.start(addr).expect_err("the port is taken");
         assert_eq!(error.kind(), ErrorKind::Bind);
         assert!(error.to_string().contains(&addr.to_string()), "{error}");
@@ -73,7 +74,7 @@ fn a_peer_that_speaks_no_http2_is_named() {
     watched(|| {
         let listener = WireListener::bind();
         let target = listener.target();
-        let connecting = thread::spawn(move || Channel::connect(target));
+        let connecting = thread::spawn(move || config::channel(target).connect());
         let mut wire = listener.accept_silently();
         wire.send_raw(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
         let error = connecting.join().expect("connecting does not panic").expect_err("no HTTP/2");
@@ -89,7 +90,7 @@ fn a_peer_that_expects_tls_is_named() {
         for answer in [&[0x15, 3, 1, 0, 2, 2, 10][..], &[0x15, 3, 3, 0, 2, 2, 70][..]] {
             let listener = WireListener::bind();
             let target = listener.target();
-            let connecting = thread::spawn(move || Channel::connect(target));
+            let connecting = thread::spawn(move || config::channel(target).connect());
             let mut wire = listener.accept_silently();
             wire.send_raw(answer);
             drop(wire);
@@ -104,7 +105,7 @@ fn a_peer_that_expects_tls_is_named() {
 fn calls_get_the_reason_why_a_server_is_not_understood() {
     watched(|| {
         let listener = WireListener::bind();
-        let channel = Channel::connect_lazy(listener.target()).expect("the address is good");
+        let channel = config::channel(listener.target()).connect_lazy().expect("the address is good");
         let client = EchoClient::new(channel.clone());
         let caller = client.clone();
         let calling = thread::spawn(move || caller.say(note(1)).expect_err("no HTTP/2"));
@@ -127,7 +128,7 @@ fn calls_get_the_reason_why_a_server_is_not_understood() {
 fn attempts_rest_longer_after_each_failure_until_one_succeeds() {
     watched(|| {
         let listener = WireListener::bind();
-        let channel = Channel::connect_lazy(listener.target()).expect("the address is good");
+        let channel = config::channel(listener.target()).connect_lazy().expect("the address is good");
         let client = EchoClient::new(channel.clone());
         // TCP connects, and that is not enough to count as a success: how long until the next attempt, at least and at most.
         let fail = || {
@@ -162,7 +163,7 @@ fn a_peer_that_hangs_up_at_once_is_an_error() {
     watched(|| {
         let listener = WireListener::bind();
         let target = listener.target();
-        let connecting = thread::spawn(move || Channel::connect(target));
+        let connecting = thread::spawn(move || config::channel(target).connect());
         drop(listener.accept_silently());
         let error = connecting.join().expect("connecting does not panic").expect_err("nobody answers");
         assert_eq!(error.kind(), ErrorKind::Handshake, "{error}");
@@ -173,7 +174,7 @@ fn a_peer_that_hangs_up_at_once_is_an_error() {
 fn a_silent_peer_costs_the_connect_timeout() {
     watched(|| {
         let listener = WireListener::bind();
-        let builder = Channel::builder(listener.target()).connect_timeout(Duration::from_millis(100));
+        let builder = config::channel(listener.target()).connect_timeout(Duration::from_millis(100));
         let connecting = thread::spawn(move || builder.connect());
         let _silent = listener.accept_silently();
         let error = connecting.join().expect("connecting does not panic").expect_err("nobody answers");
@@ -196,7 +197,7 @@ fn every_address_of_a_name_is_tried() {
 fn a_lazy_channel_connects_with_its_first_call() {
     watched(|| {
         let server = serve(Handlers::new());
-        let channel = Channel::connect_lazy(format!("http://{}", server.local_addr()));
+        let channel = config::channel(format!("http://{}", server.local_addr())).connect_lazy();
         let channel = channel.expect("the address is good");
         assert_eq!(channel.state(), ConnectivityState::Idle);
         assert_eq!(server.stats().connections, 0);
@@ -211,7 +212,7 @@ fn a_lazy_channel_connects_with_its_first_call() {
 fn calls_to_nobody_fail_with_the_connect_error() {
     watched(|| {
         let addr = nobody();
-        let channel = Channel::connect_lazy(format!("http://{addr}")).expect("the address is good");
+        let channel = config::channel(format!("http://{addr}")).connect_lazy().expect("the address is good");
         let client = EchoClient::new(channel);
         let status = client.say(note(1)).expect_err("nobody listens");
         assert_eq!(status.code(), Code::Unavailable);
@@ -272,7 +273,7 @@ fn a_draining_server_finishes_its_calls_and_takes_no_new_ones() {
 fn threads_that_find_no_connection_share_the_next_one() {
     watched(|| {
         let server = serve(Handlers::new());
-        let channel = Channel::connect_lazy(format!("http://{}", server.local_addr()));
+        let channel = config::channel(format!("http://{}", server.local_addr())).connect_lazy();
         let client = EchoClient::new(channel.expect("the address is good"));
         let callers = (0..8).map(|number| {
             let client = client.clone();

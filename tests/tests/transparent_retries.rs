@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use prost::Message;
 use stolid::{CancelCause, Code, Request, Status};
+use stolid_tests::config;
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::echo::{Count, Note};
 use stolid_tests::handlers::{note, note_of};
@@ -16,7 +17,8 @@ use stolid_tests::wire::{Frame, Reason, Setting, Wire, WireListener, envelope, e
 fn listening() -> (WireListener, EchoClient, Wire) {
     let listener = WireListener::bind();
     let target = listener.target();
-    let connecting = thread::spawn(move || EchoClient::connect(target).expect("the script listens"));
+    let connecting =
+        thread::spawn(move || EchoClient::new(config::channel(target).connect().expect("the script listens")));
     let wire = listener.accept();
     (listener, connecting.join().expect("connecting does not panic"), wire)
 }

@@ -6,7 +6,8 @@ use std::error::Error;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
 
-use stolid::{CompressionEncoding, Server, ServerBuilder};
+use stolid::{CompressionEncoding, ServerBuilder};
+use stolid_tests::config;
 use stolid_tests::interop::flags::Flags;
 use stolid_tests::interop::proto::test_service_server::TestServiceServer;
 use stolid_tests::interop::service::Interop;
@@ -37,5 +38,5 @@ fn port() -> Result<u16, String> {
 }
 
 fn builder() -> ServerBuilder {
-    Server::builder().send_compressed(CompressionEncoding::Gzip).add_service(TestServiceServer::new(Interop))
+    config::server().send_compressed(CompressionEncoding::Gzip).add_service(TestServiceServer::new(Interop))
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use stolid::{CancelCause, Channel, Code, CompressionEncoding, Metadata, Request};
 
 use super::{failure, told};
+use crate::config;
 use crate::echo::Note;
 use crate::echo::echo_client::EchoClient;
 use crate::handlers::{note, note_of};
@@ -46,7 +47,7 @@ pub const CASES: &[(&str, Case)] = &[
 ];
 
 fn channel(target: &str) -> Channel {
-    let builder = Channel::builder(target).timeout(CALL_TIMEOUT);
+    let builder = config::channel(target).timeout(CALL_TIMEOUT);
     builder.connect().expect("the server listens")
 }
 
@@ -129,7 +130,7 @@ fn large_metadata(target: &str) {
 }
 
 fn compressed(target: &str, encoding: CompressionEncoding) {
-    let builder = Channel::builder(target).timeout(CALL_TIMEOUT).send_compressed(encoding);
+    let builder = config::channel(target).timeout(CALL_TIMEOUT).send_compressed(encoding);
     let client = EchoClient::new(builder.connect().expect("the server listens"));
     let zeros = Note { body: vec![0; MIB], ..told("compressed") };
     let response = client.say(zeros.clone()).expect("the call ends well");
@@ -153,7 +154,7 @@ fn compressed(target: &str, encoding: CompressionEncoding) {
 
 /// For a server whose library decompresses and says nothing of it.
 fn echoed_compressed(target: &str, encoding: CompressionEncoding) {
-    let builder = Channel::builder(target).timeout(CALL_TIMEOUT).send_compressed(encoding);
+    let builder = config::channel(target).timeout(CALL_TIMEOUT).send_compressed(encoding);
     let client = EchoClient::new(builder.connect().expect("the server listens"));
     let sent = Note { body: (0..MIB).map(|index| (index >> 8) as u8).collect(), ..note(1) };
     let response = client.say(sent.clone()).expect("the call ends well");

@@ -3,9 +3,10 @@
 use std::io;
 use std::time::Duration;
 
-use stolid::{CompressionEncoding, Context, Metadata, MetadataEntry, Request, Response, Sender, Server, Status};
+use stolid::{CompressionEncoding, Context, Metadata, MetadataEntry, Request, Response, Sender, Status};
 
 use super::failure;
+use crate::config;
 use crate::echo::Note;
 use crate::echo::echo_server::EchoServer;
 use crate::handlers::Handlers;
@@ -17,7 +18,7 @@ use crate::handlers::Handlers;
 /// # Errors
 /// When the port is taken or the input cannot be read.
 pub fn serve(port: u16, encoding: Option<CompressionEncoding>) -> Result<(), Box<dyn std::error::Error>> {
-    let mut builder = Server::builder().add_service(EchoServer::new(Handlers::new().say(say).repeat(repeat)));
+    let mut builder = config::server().add_service(EchoServer::new(Handlers::new().say(say).repeat(repeat)));
     if let Some(encoding) = encoding {
         builder = builder.send_compressed(encoding);
     }

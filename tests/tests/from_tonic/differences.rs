@@ -4,7 +4,8 @@ use std::sync::Mutex;
 use std::sync::mpsc::{self, channel};
 use std::time::Duration;
 
-use stolid::{Code, Request, Response, Sender, Server, Status, Streaming};
+use stolid::{Code, Request, Response, Sender, Status, Streaming};
+use stolid_tests::config;
 use stolid_tests::watchdog::watched;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::BoxStream;
@@ -136,7 +137,7 @@ fn on_stolid(test: impl FnOnce(RoomsClient, mpsc::Receiver<Result<u64, Code>>) +
     watched(|| {
         let (tell, uploads) = channel();
         let service = RoomsServer::new(Quiet { uploads: Mutex::new(tell) });
-        let server = Server::builder().add_service(service).start("127.0.0.1:0").expect("a loopback port is free");
+        let server = config::server().add_service(service).start("127.0.0.1:0").expect("a loopback port is free");
         test(RoomsClient::connect(format!("http://{}", server.local_addr())).expect("the server listens"), uploads);
     });
 }

@@ -6,7 +6,8 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use stolid::{Channel, Code, Context, Request, Response, Sender, Server, Status, Streaming};
+use stolid::{Code, Context, Request, Response, Sender, Server, Status, Streaming};
+use stolid_tests::config;
 use stolid_tests::process::eventually;
 use stolid_tests::watchdog::watched;
 use tokio::runtime::{Builder, Runtime};
@@ -27,7 +28,7 @@ pub(crate) fn runtime() -> Runtime {
 }
 
 fn our_server() -> (Server, String) {
-    let server = Server::builder().add_service(RoomsServer::new(MyRooms)).start("127.0.0.1:0");
+    let server = config::server().add_service(RoomsServer::new(MyRooms)).start("127.0.0.1:0");
     let server = server.expect("a loopback port is free");
     let address = format!("http://{}", server.local_addr());
     (server, address)
@@ -164,7 +165,7 @@ fn a_guard_does_what_an_interceptor_did() {
     watched(|| {
         let runtime = runtime();
         let guarded = RoomsServer::new(after::guard::Guarded(MyRooms));
-        let server = Server::builder().add_service(guarded).start("127.0.0.1:0").expect("a loopback port is free");
+        let server = config::server().add_service(guarded).start("127.0.0.1:0").expect("a loopback port is free");
         let our_address = format!("http://{}", server.local_addr());
         let router = tonic::transport::Server::builder().add_service(before::guard::service());
         let their_address = their_server(&runtime, router);
@@ -191,9 +192,9 @@ fn a_guard_does_what_an_interceptor_did() {
 #[test]
 fn a_codec_of_ones_own_is_used_by_both_sides() {
     watched(|| {
-        let server = Server::builder().add_service(after::codecs::Doubler).start("127.0.0.1:0");
+        let server = config::server().add_service(after::codecs::Doubler).start("127.0.0.1:0");
         let server = server.expect("a loopback port is free");
-        let channel = Channel::connect(format!("http://{}", server.local_addr())).expect("the server listens");
+        let channel = config::channel(format!("http://{}", server.local_addr())).connect().expect("the server listens");
         assert_eq!(after::codecs::double(channel, 21).expect("it answers"), 42);
     });
 }
@@ -230,7 +231,7 @@ fn waits_end_as_shown() {
     watched(|| {
         let service = Waiting::default();
         let board = Arc::clone(&service.board);
-        let server = Server::builder().add_service(RoomsServer::new(service)).start("127.0.0.1:0");
+        let server = config::server().add_service(RoomsServer::new(service)).start("127.0.0.1:0");
         let server = server.expect("a loopback port is free");
         let client = RoomsClient::connect(format!("http://{}", server.local_addr())).expect("the server listens");
 

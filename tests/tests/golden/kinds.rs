@@ -5,6 +5,7 @@ use std::sync::Arc;
 use stolid::client::Grpc;
 use stolid::server::Service;
 use stolid::{Code, Request, Response, Sender, Server, Status, Streaming};
+use stolid_tests::config;
 use stolid_tests::watchdog::watched;
 
 use super::called::arrived;
@@ -46,7 +47,7 @@ impl Chat for Rooms {
 }
 
 fn rooms() -> (Server, ChatClient) {
-    let (server, channel) = serve(Server::builder().add_service(ChatServer::new(Rooms)));
+    let (server, channel) = serve(config::server().add_service(ChatServer::new(Rooms)));
     (server, ChatClient::new(channel))
 }
 
@@ -92,7 +93,7 @@ fn one_implementation_can_be_shared() {
         let shared = Arc::new(Rooms);
         let service = ChatServer::from_arc(Arc::clone(&shared));
         // Neither needs an implementation that is `Clone` or `Debug`.
-        let (_server, channel) = serve(Server::builder().add_service(service.clone()));
+        let (_server, channel) = serve(config::server().add_service(service.clone()));
 
         assert_eq!(format!("{service:?}"), "ChatServer { .. }");
         assert_eq!(Arc::strong_count(&shared), 2 + 4, "the service, and one for each method");
@@ -125,7 +126,7 @@ fn connecting_and_limits() {
 #[test]
 fn a_method_that_is_not_there() {
     watched(|| {
-        let (_server, channel) = serve(Server::builder().add_service(ChatServer::new(Rooms)));
+        let (_server, channel) = serve(config::server().add_service(ChatServer::new(Rooms)));
         let grpc = Grpc::new(channel);
         let error = grpc.unary::<Said, Said>("/kinds.v1.Chat/Leave", Request::new(Said::default())).unwrap_err();
 

@@ -1,6 +1,7 @@
 //! `include_proto!` with the layout of a README: one file for each package in `OUT_DIR`, `_` without a package.
 
-use stolid::{Request, Response, Sender, Server, Status};
+use stolid::{Request, Response, Sender, Status};
+use stolid_tests::config;
 use stolid_tests::watchdog::watched;
 
 use super::layout_v1::Part;
@@ -32,7 +33,7 @@ impl Bare for Turner {
 #[test]
 fn packages_are_included_by_name() {
     watched(|| {
-        let builder = Server::builder().add_service(LayoutServer::new(Turner)).add_service(BareServer::new(Turner));
+        let builder = config::server().add_service(LayoutServer::new(Turner)).add_service(BareServer::new(Turner));
         let (_server, channel) = serve(builder);
 
         let part = LayoutClient::new(channel.clone()).turn(Part { name: "abc".into() }).unwrap();

@@ -31,6 +31,7 @@ pub mod packageless {
 }
 
 use stolid::{Channel, Response, Server, ServerBuilder, Status};
+use stolid_tests::config;
 
 /// What unary and client-streaming handlers return.
 type Answer<T> = Result<Response<T>, Status>;
@@ -38,6 +39,6 @@ type Answer<T> = Result<Response<T>, Status>;
 /// A server on a free port of this machine, and a channel to it.
 fn serve(builder: ServerBuilder) -> (Server, Channel) {
     let server = builder.start("127.0.0.1:0").unwrap();
-    let channel = Channel::connect(format!("http://{}", server.local_addr())).unwrap();
+    let channel = config::channel(format!("http://{}", server.local_addr())).connect().unwrap();
     (server, channel)
 }

@@ -2,7 +2,8 @@
 
 use prost_types::value::Kind;
 use prost_types::{Any, Duration, Struct, Timestamp, Value};
-use stolid::{Request, Response, Sender, Server, Status, Streaming};
+use stolid::{Request, Response, Sender, Status, Streaming};
+use stolid_tests::config;
 use stolid_tests::watchdog::watched;
 
 use super::called::{answer, arrived};
@@ -92,7 +93,7 @@ macro_rules! call_unary {
 
 fn call_type_names() {
     let service = types::types_server::TypesServer::new(Post);
-    let (_server, channel) = serve(Server::builder().add_service(service));
+    let (_server, channel) = serve(config::server().add_service(service));
     let client = types::types_client::TypesClient::new(channel);
 
     call_unary!(client: a(Status) g(Send) h(Arc) i(Channel) j(IntoRequest) k(Ok) l(TypesServer) m(Core) n(Bool));
@@ -145,7 +146,7 @@ impl WellKnown for Post {
 }
 
 fn call_well_known() {
-    let (_server, channel) = serve(Server::builder().add_service(WellKnownServer::new(Post)));
+    let (_server, channel) = serve(config::server().add_service(WellKnownServer::new(Post)));
     let client = WellKnownClient::new(channel);
 
     assert_eq!(client.nothing(()).unwrap().get_ref(), &());
@@ -169,7 +170,7 @@ impl golden::plain_server::Plain for Post {
 }
 
 fn call_packageless() {
-    let (_server, channel) = serve(Server::builder().add_service(golden::plain_server::PlainServer::new(Post)));
+    let (_server, channel) = serve(config::server().add_service(golden::plain_server::PlainServer::new(Post)));
     let client = golden::plain_client::PlainClient::new(channel);
 
     assert_eq!(client.greet(Greeting { text: "x".into() }).unwrap().into_inner().text, "greet(x)");
@@ -191,7 +192,7 @@ impl nested::nested_server::Nested for Post {
 }
 
 fn call_nested() {
-    let (_server, channel) = serve(Server::builder().add_service(nested::nested_server::NestedServer::new(Post)));
+    let (_server, channel) = serve(config::server().add_service(nested::nested_server::NestedServer::new(Post)));
     let client = nested::nested_client::NestedClient::new(channel);
 
     let core = nested::outer::inner::Core { depth: 3 };
@@ -220,7 +221,7 @@ impl people::people_server::People for Post {
 }
 
 fn call_imported() {
-    let builder = Server::builder()
+    let builder = config::server()
         .add_service(rooms::v1::rooms_server::RoomsServer::new(Post))
         .add_service(people::people_server::PeopleServer::new(Post));
     let (_server, channel) = serve(builder);
@@ -244,7 +245,7 @@ impl proto2::legacy_server::Legacy for Post {
 }
 
 fn call_proto2() {
-    let (_server, channel) = serve(Server::builder().add_service(proto2::legacy_server::LegacyServer::new(Post)));
+    let (_server, channel) = serve(config::server().add_service(proto2::legacy_server::LegacyServer::new(Post)));
     let client = proto2::legacy_client::LegacyClient::new(channel);
     let filter = vec![proto2::query::Filter { field: "name".into() }];
 
@@ -264,7 +265,7 @@ impl documented::documented_server::Documented for Post {
 
 fn call_documented() {
     let service = documented::documented_server::DocumentedServer::new(Post);
-    let (_server, channel) = serve(Server::builder().add_service(service));
+    let (_server, channel) = serve(config::server().add_service(service));
     let client = documented::documented_client::DocumentedClient::new(channel);
     let page = documented::Page { text: "x".into() };
 

@@ -1,7 +1,8 @@
 //! Names that are keywords, or that generated code uses itself.
 
 use stolid::client::Grpc;
-use stolid::{Channel, Code, Request, Response, Sender, Server, Status, Streaming};
+use stolid::{Channel, Code, Request, Response, Sender, Status, Streaming};
+use stolid_tests::config;
 use stolid_tests::watchdog::watched;
 
 use super::called::{answer, arrived};
@@ -58,7 +59,7 @@ impl Keywords for Spoken {
 }
 
 fn call_keywords() {
-    let (_server, channel) = serve(Server::builder().add_service(KeywordsServer::new(Spoken)));
+    let (_server, channel) = serve(config::server().add_service(KeywordsServer::new(Spoken)));
     let client = KeywordsClient::new(channel);
 
     call_unary!(client, Named.r#type:
@@ -91,7 +92,7 @@ impl Names for Spoken {
 }
 
 fn call_client_names() {
-    let (_server, channel) = serve(Server::builder().add_service(NamesServer::new(Spoken)));
+    let (_server, channel) = serve(config::server().add_service(NamesServer::new(Spoken)));
     // The client's own functions keep their names.
     let client: NamesClient = NamesClient::new(channel).max_decoding_message_size(1_000);
 
@@ -120,7 +121,7 @@ macro_rules! unary_services {
         })*
 
         fn call_unary_services() {
-            let builder = Server::builder()$(.add_service(services::$server_module::$server::new(Spoken)))*;
+            let builder = config::server()$(.add_service(services::$server_module::$server::new(Spoken)))*;
             let (_server, channel) = serve(builder);
             $(let client = services::$client_module::$client::new(Channel::clone(&channel));
             let asked = services::Asked { service: "x".into() };
@@ -166,7 +167,7 @@ impl services::chat_room_server::ChatRoom for Spoken {
 impl services::nothing_server::Nothing for Spoken {}
 
 fn call_streaming_services() {
-    let builder = Server::builder()
+    let builder = config::server()
         .add_service(services::status_server::StatusServer::new(Spoken))
         .add_service(services::arc_server::ArcServer::new(Spoken))
         .add_service(services::chat_room_server::ChatRoomServer::new(Spoken))
@@ -203,7 +204,7 @@ impl gone_server::Gone for Past {
 }
 
 fn call_current() {
-    let (_server, channel) = serve(Server::builder().add_service(mixed_server::MixedServer::new(Past)));
+    let (_server, channel) = serve(config::server().add_service(mixed_server::MixedServer::new(Past)));
     let client = mixed_client::MixedClient::new(channel);
 
     assert_eq!(client.current(Version { number: 1 }).unwrap().into_inner().number, 2);
@@ -211,7 +212,7 @@ fn call_current() {
 
 #[expect(deprecated, reason = "that they are marked is what is tested")]
 fn call_deprecated() {
-    let builder = Server::builder()
+    let builder = config::server()
         .add_service(mixed_server::MixedServer::new(Past))
         .add_service(gone_server::GoneServer::new(Past));
     let (_server, channel) = serve(builder);
@@ -266,7 +267,7 @@ fn call_long_names() {
     use long::inference_service_management_administration_server as server;
 
     let service = server::InferenceServiceManagementAdministrationServer::new(Spoken);
-    let (_server, channel) = serve(Server::builder().add_service(service));
+    let (_server, channel) = serve(config::server().add_service(service));
     let client = client::InferenceServiceManagementAdministrationClient::new(channel);
     let asked = long::RegisterModelWithConfigurationRequest { name: "x".into() };
 
@@ -311,7 +312,7 @@ fn services_named_like_what_generated_code_uses() {
 fn a_service_without_methods() {
     watched(|| {
         let service = services::nothing_server::NothingServer::new(Spoken);
-        let (_server, channel) = serve(Server::builder().add_service(service));
+        let (_server, channel) = serve(config::server().add_service(service));
         let client = services::nothing_client::NothingClient::new(channel.clone());
         assert!(format!("{client:?}").starts_with("NothingClient"));
         let asked = Request::new(services::Asked::default());

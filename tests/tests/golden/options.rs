@@ -3,7 +3,8 @@
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use stolid::{Code, Request, Response, Sender, Server, Status, Streaming};
+use stolid::{Code, Request, Response, Sender, Status, Streaming};
+use stolid_tests::config;
 use stolid_tests::watchdog::watched;
 
 use super::optional::Thing;
@@ -19,7 +20,7 @@ impl Optional for Idle {}
 #[test]
 fn what_is_not_implemented_says_so() {
     watched(|| {
-        let (_server, channel) = serve(Server::builder().add_service(OptionalServer::new(Idle)));
+        let (_server, channel) = serve(config::server().add_service(OptionalServer::new(Idle)));
         let client = OptionalClient::new(channel);
 
         let check = |error: Status, method: &str| {
@@ -61,7 +62,7 @@ impl Optional for Busy {
 fn handlers_own_what_they_serve() {
     watched(|| {
         let service = OptionalServer::new(Busy { name: "busy".into() });
-        let (_server, channel) = serve(Server::builder().add_service(service));
+        let (_server, channel) = serve(config::server().add_service(service));
         let client = OptionalClient::new(channel);
 
         assert_eq!(client.get(Thing { name: "x".into() }).unwrap().into_inner().name, "busy x");

@@ -12,14 +12,15 @@ mod placement;
 mod services;
 
 use stolid::{Channel, Response, Server, Status};
+use stolid_tests::config;
 
 /// What unary and client-streaming handlers return.
 type Answer<T> = Result<Response<T>, Status>;
 
 /// A server on a free port of this machine with one service, and a channel to it.
 fn serve(service: impl stolid::server::Service) -> (Server, Channel) {
-    let server = Server::builder().add_service(service).start("127.0.0.1:0").unwrap();
-    let channel = Channel::connect(format!("http://{}", server.local_addr())).unwrap();
+    let server = config::server().add_service(service).start("127.0.0.1:0").unwrap();
+    let channel = config::channel(format!("http://{}", server.local_addr())).connect().unwrap();
     (server, channel)
 }
 

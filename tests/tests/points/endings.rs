@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use prost::Message;
-use stolid::{CancelCause, Channel, Code, Request, Response, Server};
+use stolid::{CancelCause, Code, Request, Response, Server};
+use stolid_tests::config;
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::gate::Gate;
 use stolid_tests::handlers::{DO, Handlers, note, note_of};
@@ -178,7 +179,8 @@ fn a_call_that_the_client_resets_frees_its_place_on_the_server_at_once() {
 fn listening() -> (WireListener, EchoClient, Wire) {
     let listener = WireListener::bind();
     let target = listener.target();
-    let connecting = thread::spawn(move || EchoClient::connect(target).expect("the script listens"));
+    let connecting =
+        thread::spawn(move || EchoClient::new(config::channel(target).connect().expect("the script listens")));
     let wire = listener.accept();
     (listener, connecting.join().expect("connecting does not panic"), wire)
 }
@@ -375,7 +377,7 @@ fn attempts_to_connect_come_further_and_further_apart_until_the_server_speaks() 
                 drop(socket);
             }
         });
-        let channel = Channel::connect_lazy(format!("http://{addr}")).expect("the address is good");
+        let channel = config::channel(format!("http://{addr}")).connect_lazy().expect("the address is good");
         let client = EchoClient::new(channel);
         let attempts = || attempts.lock().expect("nobody panics").clone();
         eventually("three attempts were made", || {
@@ -394,7 +396,7 @@ fn attempts_to_connect_come_further_and_further_apart_until_the_server_speaks() 
 fn calls_fail_fast_while_connecting_fails_and_wait_while_it_is_tried() {
     watched(|| {
         let listener = WireListener::bind();
-        let channel = Channel::connect_lazy(listener.target()).expect("the address is good");
+        let channel = config::channel(listener.target()).connect_lazy().expect("the address is good");
         let client = EchoClient::new(channel);
         let waiters = (0..3).map(|_| {
             let client = client.clone();

@@ -4,7 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use prost::Message;
-use stolid::{Channel, Code, Request};
+use stolid::{Code, Request};
+use stolid_tests::config;
 use stolid_tests::echo::Note;
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::handlers::note;
@@ -138,7 +139,7 @@ const WAIT: Duration = Duration::from_millis(300);
 fn the_timeout_that_is_sent_is_what_connecting_has_left() {
     watched(|| {
         let listener = WireListener::bind();
-        let channel = Channel::connect_lazy(listener.target()).expect("the address is good");
+        let channel = config::channel(listener.target()).connect_lazy().expect("the address is good");
         let calling = thread::spawn(move || EchoClient::new(channel).say(asking(note(1))));
         let mut wire = listener.accept_silently();
         // The call connects, so that it has begun.
@@ -179,7 +180,7 @@ fn the_timeout_that_is_sent_is_what_queueing_has_left() {
 fn a_deadline_that_passes_while_connecting_is_made_locally() {
     watched(|| {
         let listener = WireListener::bind();
-        let channel = Channel::connect_lazy(listener.target()).expect("the address is good");
+        let channel = config::channel(listener.target()).connect_lazy().expect("the address is good");
         let calling = thread::spawn(move || {
             let request = Request::new(note(1)).with_timeout(Duration::from_millis(100));
             EchoClient::new(channel).say(request).expect_err("nobody speaks")
@@ -193,7 +194,7 @@ fn a_deadline_that_passes_while_connecting_is_made_locally() {
 fn the_user_agent_of_the_application_stands_before_that_of_the_library() {
     watched(|| {
         let listener = WireListener::bind();
-        let builder = Channel::builder(listener.target()).user_agent("chat/2.1 (tests)");
+        let builder = config::channel(listener.target()).user_agent("chat/2.1 (tests)");
         let connecting = thread::spawn(move || builder.connect().expect("the script listens"));
         let mut wire = listener.accept();
         let client = EchoClient::new(connecting.join().expect("connecting does not panic"));

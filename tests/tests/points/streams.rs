@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use prost::Message;
 use stolid::{Code, Request};
+use stolid_tests::config;
 use stolid_tests::echo::Note;
 use stolid_tests::gate::Gate;
 use stolid_tests::handlers::{DO, Handlers, note, note_of};
@@ -25,7 +26,7 @@ fn opened(wire: &mut Wire) -> usize {
 fn at_most_a_hundred_streams_are_opened_before_the_settings_come() {
     watched(|| {
         let listener = WireListener::bind();
-        let channel = stolid::Channel::connect_lazy(listener.target()).expect("the address is good");
+        let channel = config::channel(listener.target()).connect_lazy().expect("the address is good");
         let client = stolid_tests::echo::echo_client::EchoClient::new(channel);
         let callers = (0..150).map(|_| {
             let client = client.clone();

@@ -1,10 +1,11 @@
 //! Messages that come compressed, and messages that do not.
 
-use stolid::{Channel, Code, CompressionEncoding, Request, SendOptions, Status};
+use stolid::{Code, CompressionEncoding, Request, SendOptions, Status};
 
 use super::streaming::check_end;
 use super::unary::{LARGE_RESPONSE, large_request};
 use super::{CALL_TIMEOUT, CONNECT_TIMEOUT, Caller, Failure, Outcome, check_eq, check_status, check_zeros};
+use crate::config;
 use crate::interop::proto::test_service_client::TestServiceClient;
 use crate::interop::proto::{
     BoolValue, ResponseParameters, SimpleRequest, StreamingInputCallRequest, StreamingInputCallResponse,
@@ -23,7 +24,7 @@ const DOWN: [(i32, bool); 2] = [(31_415, true), (92_653, false)];
 
 /// A client whose messages are compressed unless a call says otherwise.
 fn compressing(caller: &Caller) -> Result<TestServiceClient, Failure> {
-    let channel = Channel::builder(&caller.target).connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT);
+    let channel = config::channel(&caller.target).connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT);
     Ok(TestServiceClient::new(channel.send_compressed(CompressionEncoding::Gzip).connect_lazy()?))
 }
 

@@ -15,6 +15,7 @@ pub use soak::Soak;
 
 use super::proto::Payload;
 use super::proto::test_service_client::TestServiceClient;
+use crate::config;
 
 /// How long a call may take whose case sets no time: nothing waits for ever on a peer that is stuck.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -130,7 +131,7 @@ impl Caller {
 }
 
 fn lazy_channel(target: &str) -> Result<Channel, Error> {
-    Channel::builder(target).connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT).connect_lazy()
+    config::channel(target).connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT).connect_lazy()
 }
 
 /// A call that has ended well before everything was sent is judged by what it brought.

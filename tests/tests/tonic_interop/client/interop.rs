@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use stolid::Server;
+use stolid_tests::config;
 use stolid_tests::interop::cases::Case;
 use stolid_tests::interop::proto::test_service_server::TestServiceServer;
 use stolid_tests::interop::proto::{
@@ -38,7 +39,7 @@ const SPECIAL: &str = "\t\ntest with whitespace\r\nand Unicode BMP \u{263a} and 
 #[track_caller]
 fn calling(case: impl AsyncFnOnce(Client, &Server) + Send + 'static) {
     watched(|| {
-        let server = Server::builder().add_service(TestServiceServer::new(Interop)).start("127.0.0.1:0");
+        let server = config::server().add_service(TestServiceServer::new(Interop)).start("127.0.0.1:0");
         let server = server.expect("a loopback port is free");
         runtime().block_on(async {
             let channel = connected(server.local_addr()).await;
