@@ -53,14 +53,14 @@ fn compile_golden() -> Result<(), Box<dyn Error>> {
     Ok(stolid_build::compile_protos("golden/packageless.proto")?)
 }
 
-/// Generates tonic's clients and servers of three services, over the same messages as ours.
+/// Generates tonic's clients and servers of four services, over the same messages as ours.
 fn compile_tonic() -> Result<(), Box<dyn Error>> {
     // Both generators name their file after the package.
     let out = Path::new(&env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?).join("tonic");
     fs::create_dir_all(&out)?;
-    let protos = ["rooms/v1/rooms.proto", "testing/v1/echo.proto", "grpc/testing/test.proto"];
+    let protos = ["rooms/v1/rooms.proto", "testing/v1/echo.proto", "lab/lab.proto", "grpc/testing/test.proto"];
     let files = protox::compile(protos, ["../proto"])?;
     let tonic = tonic_prost_build::configure().out_dir(out).extern_path(".rooms.v1", "crate::after::rooms");
-    let tonic = tonic.extern_path(".testing.v1", "::stolid_tests::echo");
+    let tonic = tonic.extern_path(".testing.v1", "::stolid_tests::echo").extern_path(".lab", "::stolid_tests::lab");
     Ok(tonic.extern_path(".grpc.testing", "::stolid_tests::interop::proto").compile_fds(files)?)
 }

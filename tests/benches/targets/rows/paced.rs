@@ -1,0 +1,29 @@
+//! Messages some time apart: how long one is on its way. A lone message must not wait for others, nor many messages cost a
+//! write each, so ours are compared with tonic's and with ours flushed one by one.
+
+use crate::Outcome;
+use crate::lab::{Lab, Place, Stack};
+use crate::row::{Figure, Target};
+
+/// The pauses in nanoseconds, and what they are called.
+const PAUSES: [(u64, &str); 3] = [(1_000_000, "1 ms"), (20_000, "20 us"), (5_000, "5 us")];
+
+/// So many messages at least, for the tail of the times.
+const LEAST: u64 = 300;
+
+pub(super) fn rows(lab: &Lab) {
+    let figures =
+        [Figure::new("p50 of one way", "us", Target::Open), Figure::new("p99 of one way", "us", Target::Open)];
+    for (nanos, pause) in PAUSES {
+        lab.compare(&format!("messages {pause} apart"), &figures, |stack| way(lab, stack.word(), nanos));
+        let name = format!("messages {pause} apart, theirs is ours flushed one by one");
+        lab.compare(&name, &figures, |stack| {
+            way(lab, if stack == Stack::Tonic { "stolid-flushed" } else { "stolid" }, nanos)
+        });
+    }
+}
+
+fn way(lab: &Lab, how: &str, nanos: u64) -> Outcome<Vec<f64>> {
+    let count = (lab.flags.span.as_nanos() as u64 / nanos).max(LEAST);
+    lab.load(Place::Free, &["paced", how, &nanos.to_string(), &count.to_string()])?.measure()
+}
