@@ -216,6 +216,7 @@ impl Shared {
     pub(super) fn submit(&self, call: Accepted) {
         let Some(server) = self.myself.upgrade() else { return };
         // Counted from here on: a shutdown that begins while the thread starts waits for it as for any other.
+        self.workers.wait_begun(patience);
         self.taken.fetch_add(1, Ordering::SeqCst);
         self.workers.submit(Box::new(Call { server, call }));
     }

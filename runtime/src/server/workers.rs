@@ -85,6 +85,8 @@ struct Handle {
     /// nothing can be sent that the starter does not see. The channel has no bound of its own:
     /// each job in it holds a permit.
     starts: Mutex<Option<Sender<Box<dyn Job>>>>,
+    /// Disconnected once the starter runs.
+    begun: Receiver<()>,
     /// Disconnected once the starter has ended.
     starter: Receiver<()>,
 }
@@ -103,15 +105,17 @@ impl Workers {
     pub(crate) fn new(config: WorkerConfig) -> io::Result<Self> {
         let crew = Arc::new(Crew { claims: Claims::new(config.limit), config });
         let (starts, jobs) = crossbeam_channel::unbounded();
+        let (beginning, begun) = crossbeam_channel::bounded(0);
         let (alive, starter) = crossbeam_channel::bounded(0);
         let starting = Arc::clone(&crew);
         thread::Builder::new().name(format!("{}-starter", crew.config.name)).spawn(move || {
+            drop(beginning);
             for job in jobs {
                 starting.start(job);
             }
             drop(alive);
         })?;
-        Ok(Self { handle: Arc::new(Handle { crew, starts: Mutex::new(Some(starts)), starter }) })
+        Ok(Self { handle: Arc::new(Handle { crew, starts: Mutex::new(Some(starts)), begun, starter }) })
     }
 
     /// Gives `job` to an idle worker or to a new one, or refuses it.
@@ -140,6 +144,12 @@ impl Workers {
     /// The number of worker threads, those about to start included.
     pub(crate) fn threads(&self) -> usize {
         self.handle.crew.claims.live()
+    }
+
+    /// Waits until the starter runs, or until `deadline`: from then on it has its name, and no job waits for it.
+    pub(crate) fn wait_begun(&self, deadline: Instant) {
+        // Nothing is ever sent.
+        let _ = self.handle.begun.recv_deadline(deadline);
     }
 
     /// Takes no more jobs. Those taken before still run; threads leave as they become idle.
