@@ -44,6 +44,18 @@ impl Chunks {
         }
     }
 
+    /// Puts a slice before all others.
+    pub(crate) fn push_front(&mut self, chunk: Bytes) {
+        if chunk.is_empty() {
+            return;
+        }
+        self.len += chunk.len();
+        let second = mem::replace(&mut self.front, chunk);
+        if !second.is_empty() {
+            self.rest.push_front(second);
+        }
+    }
+
     /// Takes `count` bytes out of the first slice, which has to have that many.
     pub(crate) fn split_front(&mut self, count: usize) -> Bytes {
         self.len -= count;
@@ -141,6 +153,17 @@ mod tests {
         assert_eq!(all.copy_to_bytes(3), "efg");
         assert!(all.is_empty() && all.chunk().is_empty());
         assert_eq!(all.copy_to_bytes(0), "");
+    }
+
+    #[test]
+    fn what_is_put_back_comes_first() {
+        let mut all = chunks(&[]);
+        for part in ["c", "", "b", "a"] {
+            all.push_front(Bytes::from_static(part.as_bytes()));
+        }
+        all.push(Bytes::from_static(b"d"));
+        assert_eq!((all.len(), all.front().as_ref()), (4, b"a".as_slice()));
+        assert_eq!(read(all), "abcd");
     }
 
     #[test]

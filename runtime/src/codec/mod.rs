@@ -15,6 +15,7 @@ use crate::compression::{self, CompressionEncoding};
 use crate::status::Status;
 
 pub(crate) use self::batch::{Batch, Body, NotDecoded, Received};
+pub(crate) use self::chunks::Chunks;
 pub(crate) use self::envelope::{Assembler, BrokenEnvelope};
 pub use self::typed::{BoxError, BytesCodec, Codec, DecodeBuf, ProstCodec};
 pub(crate) use self::typed::{DecodeFn, EncodeFn};

@@ -9,9 +9,9 @@ use super::table::{SendHandle, Slot};
 use crate::metadata::Metadata;
 use crate::protocol::{response_head, trailers};
 use crate::status::Status;
-use crate::stream::Side;
+use crate::stream::Stream;
 use crate::stream::effects::Effects;
-use crate::stream::outbox::{Finish, Outbox, Sending};
+use crate::stream::outbox::{Finish, Outbox, Rest, Sending};
 
 /// What became of the sending side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,19 +26,22 @@ pub(super) enum Sent {
 
 /// Sends what can be sent now.
 pub(super) fn pump(slot: &mut Slot, waker: &Waker, effects: &mut Effects) -> Sent {
-    let reset = slot.stream.outbox().reset.take();
-    if let Some(reason) = reset {
-        reset_stream(slot, reason);
-        return Sent::Reset;
-    }
-    if slot.stream.side == Side::Server
-        && let Some(done) = send_head(slot)
+    let (head, len) = {
+        let mut outbox = slot.stream.outbox();
+        if let Some(reason) = outbox.reset.take() {
+            drop(outbox);
+            reset_stream(slot, reason);
+            return Sent::Reset;
+        }
+        (matches!(slot.send, SendHandle::Respond(_)).then(|| decide_head(&mut outbox)), outbox.len())
+    };
+    if let Some(head) = head
+        && let Some(done) = send_head(slot, head)
     {
         return done;
     }
     let SendHandle::Stream(handle) = &mut slot.send else { return Sent::Open };
-    let sent = send_body(handle, &slot.stream, waker);
-    slot.stream.outbox().wake_if_room(&mut effects.wakes);
+    let sent = send_body(handle, &slot.stream, len, waker, effects);
     let sent = match sent {
         Ok(sent) => sent,
         // What ended the stream is told by the receiving side.
@@ -90,9 +93,8 @@ fn decide_head(outbox: &mut Outbox) -> Head {
 }
 
 /// Sends the response headers when it is time. `Some` when nothing follows now.
-fn send_head(slot: &mut Slot) -> Option<Sent> {
+fn send_head(slot: &mut Slot, head: Head) -> Option<Sent> {
     let SendHandle::Respond(respond) = &mut slot.send else { return None };
-    let head = decide_head(&mut slot.stream.outbox());
     let (response, end) = match head {
         Head::Later => return Some(Sent::Open),
         Head::Headers(metadata) => (response_head::build(metadata, &slot.stream.coding), false),
@@ -117,18 +119,31 @@ fn send_head(slot: &mut Slot) -> Option<Sent> {
     }
 }
 
-fn send_body(handle: &mut SendStream<Bytes>, stream: &crate::stream::Stream, waker: &Waker) -> Result<Sent, h2::Error> {
+/// Sends what is queued; `len`: so many bytes at the last look.
+fn send_body(
+    handle: &mut SendStream<Bytes>,
+    stream: &Stream,
+    mut len: usize,
+    waker: &Waker,
+    effects: &mut Effects,
+) -> Result<Sent, h2::Error> {
     loop {
-        let len = stream.outbox().len();
         if len == 0 {
-            return send_end(handle, stream);
+            if let Some(sent) = send_end(handle, stream)? {
+                return Ok(sent);
+            }
+            len = stream.outbox().len();
+            continue;
         }
         // Never reserved without something to send: a held reservation starves the connection's other streams.
         handle.reserve_capacity(len);
         let capacity = handle.capacity();
         if capacity == 0 {
             match handle.poll_capacity(&mut Context::from_waker(waker)) {
-                Poll::Ready(Some(Ok(_))) => continue,
+                Poll::Ready(Some(Ok(_))) => {
+                    len = stream.outbox().len();
+                    continue;
+                }
                 Poll::Ready(Some(Err(error))) => return Err(error),
                 Poll::Ready(None) => return Ok(Sent::Reset),
                 Poll::Pending => {
@@ -140,8 +155,9 @@ fn send_body(handle: &mut SendStream<Bytes>, stream: &crate::stream::Stream, wak
         let (chunk, last) = {
             let mut outbox = stream.outbox();
             let chunk = outbox.take(capacity);
-            let last = outbox.len() == 0 && matches!(outbox.sending, Sending::Finishing(Finish::HalfClose));
-            (chunk, last)
+            outbox.wake_if_room(&mut effects.wakes);
+            len = outbox.len();
+            (chunk, len == 0 && matches!(outbox.sending, Sending::Finishing(Finish::HalfClose)))
         };
         if chunk.is_empty() {
             // Emptied by a cancellation in between.
@@ -154,26 +170,16 @@ fn send_body(handle: &mut SendStream<Bytes>, stream: &crate::stream::Stream, wak
     }
 }
 
-/// Nothing is queued: ends the stream if that is what comes next.
-fn send_end(handle: &mut SendStream<Bytes>, stream: &crate::stream::Stream) -> Result<Sent, h2::Error> {
-    let (trailers, half_close) = {
-        let mut outbox = stream.outbox();
-        let metadata = match &outbox.sending {
-            Sending::Open | Sending::Closed(_) => return Ok(Sent::Open),
-            Sending::Finishing(Finish::HalfClose) => Metadata::new(),
-            Sending::Finishing(Finish::Trailers(_)) => std::mem::take(&mut outbox.trailers),
-        };
-        match &outbox.sending {
-            Sending::Finishing(Finish::Trailers(status)) => {
-                (trailers::build(&status.clone().map_or(Ok(()), Err), metadata), false)
-            }
-            _ => (http::HeaderMap::new(), true),
+/// Ends the stream if that is what comes next. `None` when messages were queued since the last look.
+fn send_end(handle: &mut SendStream<Bytes>, stream: &Stream) -> Result<Option<Sent>, h2::Error> {
+    let rest = stream.outbox().rest();
+    match rest {
+        Rest::Queued => return Ok(None),
+        Rest::Nothing => return Ok(Some(Sent::Open)),
+        Rest::HalfClose => handle.send_data(Bytes::new(), true)?,
+        Rest::Trailers(status, metadata) => {
+            handle.send_trailers(trailers::build(&status.map_or(Ok(()), Err), metadata))?
         }
-    };
-    if half_close {
-        handle.send_data(Bytes::new(), true)?;
-    } else {
-        handle.send_trailers(trailers)?;
     }
-    Ok(Sent::Finished)
+    Ok(Some(Sent::Finished))
 }

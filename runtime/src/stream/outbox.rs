@@ -1,6 +1,5 @@
 //! The sending side of a stream: filled by application threads, emptied by the drive as the peer's windows allow.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use h2::Reason;
 
 use super::replay::Kept;
+use crate::codec::Chunks;
 use crate::metadata::Metadata;
 use crate::status::Status;
 use crate::wait::{Waiter, WaiterList, WakeSet};
@@ -49,7 +49,7 @@ pub(crate) enum Finish {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     pub(crate) sending: Sending,
-    queue: VecDeque<Bytes>,
+    queue: Chunks,
     /// Small messages, packed; behind everything in `queue`.
     tail: BytesMut,
     /// What the next pack is likely to come to, going by the last one.
@@ -94,6 +94,18 @@ pub(crate) struct Queued {
     pub(crate) stalled: bool,
 }
 
+/// What comes behind the messages that were taken.
+#[derive(Debug)]
+pub(crate) enum Rest {
+    /// More messages.
+    Queued,
+    /// Nothing yet, or nothing any more.
+    Nothing,
+    HalfClose,
+    /// Server: the status, OK without one, and the metadata with it.
+    Trailers(Option<Status>, Metadata),
+}
+
 /// Why a message cannot be queued.
 #[derive(Debug)]
 pub(crate) enum Refused {
@@ -107,7 +119,7 @@ impl Outbox {
     pub(crate) fn new(unsent: Arc<AtomicUsize>) -> Self {
         Self {
             sending: Sending::Open,
-            queue: VecDeque::new(),
+            queue: Chunks::default(),
             tail: BytesMut::new(),
             packed: 0,
             len: 0,
@@ -150,7 +162,11 @@ impl Outbox {
     /// Queues an encoded message whatever the quota: the one response of a call.
     pub(crate) fn append(&mut self, scratch: &mut BytesMut) {
         self.len += scratch.len();
-        if scratch.len() < PACK_BELOW {
+        if scratch.len() < PACK_BELOW && self.len == scratch.len() && self.packed == 0 {
+            // One message at a time, as far as is known: a copy of just its size costs the least.
+            self.queue.push(Bytes::copy_from_slice(scratch));
+            scratch.clear();
+        } else if scratch.len() < PACK_BELOW {
             if self.tail.is_empty() {
                 // In one step: each of many small ones would copy what is there.
                 self.tail.reserve(scratch.len().max(self.packed));
@@ -159,7 +175,7 @@ impl Outbox {
             scratch.clear();
         } else {
             self.seal_tail();
-            self.queue.push_back(scratch.split().freeze());
+            self.queue.push(scratch.split().freeze());
         }
     }
 
@@ -182,7 +198,7 @@ impl Outbox {
         if !self.tail.is_empty() {
             // No two packs are of quite the same length.
             self.packed = (self.tail.len() + self.tail.len() / 8).min(PACKED_MAX);
-            self.queue.push_back(self.tail.split().freeze());
+            self.queue.push(self.tail.split().freeze());
         }
     }
 
@@ -197,9 +213,7 @@ impl Outbox {
         if self.queue.is_empty() {
             self.seal_tail();
         }
-        let Some(front) = self.queue.front_mut() else { return Bytes::new() };
-        let chunk =
-            if front.len() <= limit { self.queue.pop_front().unwrap_or_default() } else { front.split_to(limit) };
+        let chunk = self.queue.split_front(limit.min(self.queue.front().len()));
         self.len -= chunk.len();
         self.uncount(chunk.len());
         if let Some(kept) = &mut self.kept
@@ -208,6 +222,22 @@ impl Outbox {
             self.kept = None;
         }
         chunk
+    }
+
+    /// What comes next. One look at the queue and at what follows it, for both may change at any moment: the end must not
+    /// overtake a message that was queued before it.
+    pub(crate) fn rest(&mut self) -> Rest {
+        if self.len > 0 {
+            return Rest::Queued;
+        }
+        match &self.sending {
+            Sending::Open | Sending::Closed(_) => Rest::Nothing,
+            Sending::Finishing(Finish::HalfClose) => Rest::HalfClose,
+            // Senders that come later still hear how the call ended.
+            Sending::Finishing(Finish::Trailers(status)) => {
+                Rest::Trailers(status.clone(), std::mem::take(&mut self.trailers))
+            }
+        }
     }
 
     /// Puts a chunk that was taken back to the front.
@@ -254,7 +284,7 @@ impl Outbox {
             self.sending = Sending::Closed(status);
         }
         self.kept = None;
-        self.queue.clear();
+        self.queue = Chunks::default();
         self.tail = BytesMut::new();
         self.uncount(self.counted);
         self.len = 0;
@@ -298,8 +328,20 @@ mod tests {
         outbox.stall();
         let queued = push(&mut outbox, 5);
         assert_eq!((queued.before, queued.now, queued.stalled), (10, 15, true));
-        assert_eq!(outbox.take(12).len(), 12);
+        assert_eq!(outbox.take(12).len(), 10, "the first message");
         assert!(!push(&mut outbox, 1).stalled);
+    }
+
+    #[test]
+    fn the_end_does_not_overtake_a_message() {
+        let mut outbox = Outbox::new(Arc::default());
+        assert!(matches!(outbox.rest(), Rest::Nothing));
+        // Between a drive's last look at the queue and this one.
+        push(&mut outbox, 10);
+        outbox.finish(Finish::Trailers(None), &mut WakeSet::default());
+        assert!(matches!(outbox.rest(), Rest::Queued));
+        assert_eq!(outbox.take(20).len(), 10);
+        assert!(matches!(outbox.rest(), Rest::Trailers(None, _)));
     }
 
     #[test]
@@ -314,8 +356,11 @@ mod tests {
             rooms.dedup();
             let first = outbox.packed == 0;
             assert!(first || rooms.len() == 1, "the buffer was moved {} times", rooms.len());
+            if first {
+                assert_eq!(outbox.take(usize::MAX).len(), 100, "a lone message is a piece of its own");
+            }
             let pack = outbox.take(usize::MAX);
-            assert!((PACKED_MAX - 100..PACKED_MAX).contains(&pack.len()) && outbox.len() == 0);
+            assert!((PACKED_MAX - 200..PACKED_MAX).contains(&pack.len()) && outbox.len() == 0);
         }
     }
 }
