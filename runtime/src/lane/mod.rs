@@ -32,7 +32,7 @@ use slab::Slab;
 
 use crate::connection::Connection;
 use crate::wait::WakeLane;
-use spin::Spin;
+use spin::{Lookout, Spin};
 use timers::Timers;
 
 /// The lane's own waker.
@@ -55,6 +55,7 @@ pub(crate) struct Lane {
     /// Nobody will turn the lane any more. Set once, by who has joined its thread.
     stopped: AtomicBool,
     pub(crate) timers: Timers,
+    pub(crate) lookout: Lookout,
     /// Numbers the turns, so that a connection is driven once in each.
     turns: AtomicU64,
 }
@@ -66,6 +67,7 @@ pub(crate) struct Turn {
     events: Events,
     touched: Vec<Arc<Connection>>,
     spin: Spin,
+    spin_limit: Duration,
 }
 
 impl std::fmt::Debug for Lane {
@@ -92,11 +94,18 @@ impl Lane {
             connections: Mutex::new(Slab::new()),
             stopped: AtomicBool::new(false),
             timers: Timers::new(),
+            lookout: Lookout::new(spin),
             turns: AtomicU64::new(1),
         };
         Ok((
             Arc::new(lane),
-            Turn { poll, events: Events::with_capacity(events), touched: Vec::new(), spin: Spin::new(spin) },
+            Turn {
+                poll,
+                events: Events::with_capacity(events),
+                touched: Vec::new(),
+                spin: Spin::default(),
+                spin_limit: spin,
+            },
         ))
     }
 
@@ -201,11 +210,11 @@ impl Lane {
     ) -> io::Result<()> {
         let timeout = self.timeout(timeout);
         let mut polled = Ok(());
-        let Turn { poll, events, touched, spin } = turn;
+        let Turn { poll, events, touched, spin, spin_limit } = turn;
         events.clear();
         wait(&mut || {
             let found = spins && timeout != Some(Duration::ZERO) && {
-                spin.run(|| {
+                spin.run(*spin_limit, || {
                     polled = poll.poll(events, Some(Duration::ZERO));
                     polled.is_err() || !events.is_empty()
                 })

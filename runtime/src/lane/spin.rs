@@ -1,5 +1,9 @@
 //! Looking for a while before sleeping: on most machines going to sleep and waking up cost more than the wait.
 
+use std::cell::RefCell;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a leader looks before it sleeps, unless configured. A round trip between two processors takes less; the sleep and the wake-up that are saved
@@ -9,33 +13,27 @@ pub(crate) const LIMIT: Duration = Duration::from_micros(50);
 /// Waits in a row without a look, at most, after looks in vain.
 const LONGEST_PAUSE: u32 = 1023;
 
-/// Whether it is worth it, as far as the last waits tell.
+/// Whether it is worth it, as far as the last waits of a thread tell.
 ///
 /// A look that finds something shows that the peer runs elsewhere. One in vain has cost its limit for nothing, or has even kept the
 /// peer from this processor: the next one waits for twice as many waits.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Spin {
-    limit: Duration,
     pause: u32,
     left: u32,
 }
 
 impl Spin {
-    /// Looks for `limit` at most; zero means never.
-    pub(super) fn new(limit: Duration) -> Self {
-        Self { limit, pause: 0, left: 0 }
-    }
-
-    /// Calls `look` until it finds something. False when the time for it is over, or it is not worth trying.
-    pub(super) fn run(&mut self, mut look: impl FnMut() -> bool) -> bool {
-        if self.limit.is_zero() {
+    /// Calls `look` until it finds something, for `limit` at most; a limit of zero means never. False when the time is over, or it is not worth trying.
+    pub(super) fn run(&mut self, limit: Duration, mut look: impl FnMut() -> bool) -> bool {
+        if limit.is_zero() {
             return false;
         }
         if self.left > 0 {
             self.left -= 1;
             return false;
         }
-        let until = Instant::now() + self.limit;
+        let until = Instant::now() + limit;
         loop {
             if look() {
                 self.pause = 0;
@@ -47,8 +45,45 @@ impl Spin {
                 return false;
             }
             // Whoever waits for this processor comes first: it may be the peer.
-            std::thread::yield_now();
+            thread::yield_now();
         }
+    }
+}
+
+thread_local! {
+    static HANDLERS: RefCell<Spin> = const { RefCell::new(Spin { pause: 0, left: 0 }) };
+}
+
+/// The handlers of a lane that wait for their peers.
+///
+/// A handler that looks for a notice before it sleeps spares the leader the call that wakes it, and itself the way back. One does so at a time: several
+/// would keep each other from what they look for.
+#[derive(Debug)]
+pub(crate) struct Lookout {
+    limit: Duration,
+    waiting: AtomicUsize,
+    looks: AtomicBool,
+}
+
+impl Lookout {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { limit, waiting: AtomicUsize::new(0), looks: AtomicBool::new(false) }
+    }
+
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed)
+    }
+
+    /// The calling thread waits by `sleep`; it looks by `noticed` before that, if it may and it is worth it.
+    pub(crate) fn wait(&self, noticed: impl FnMut() -> bool, sleep: impl FnOnce()) {
+        self.waiting.fetch_add(1, Relaxed);
+        if !self.limit.is_zero() && !self.looks.swap(true, Relaxed) {
+            HANDLERS.with_borrow_mut(|spin| spin.run(self.limit, noticed));
+            self.looks.store(false, Relaxed);
+        }
+        sleep();
+        self.waiting.fetch_sub(1, Relaxed);
     }
 }
 
@@ -58,12 +93,12 @@ mod tests {
 
     #[test]
     fn looks_in_vain_become_rare_and_one_that_finds_something_makes_up_for_them() {
-        let mut spin = Spin::new(Duration::from_nanos(1));
+        let mut spin = Spin::default();
         let tries = |spin: &mut Spin, waits: u32, finds: bool| {
             let mut tries = 0;
             for _ in 0..waits {
                 let mut looked = false;
-                spin.run(|| {
+                spin.run(Duration::from_nanos(1), || {
                     looked = true;
                     finds
                 });
@@ -79,8 +114,23 @@ mod tests {
     }
 
     #[test]
+    fn one_handler_looks_at_a_time_and_all_are_counted() {
+        let lookout = Lookout::new(Duration::from_secs(10));
+        let mut looked = false;
+        let mut slept = false;
+        let look = || {
+            let mut other = false;
+            lookout.wait(|| unreachable!("another one looks"), || other = true);
+            looked = other && lookout.waiting() == 1;
+            true
+        };
+        lookout.wait(look, || slept = lookout.waiting() == 1);
+        assert!(looked && slept && lookout.waiting() == 0);
+    }
+
+    #[test]
     fn without_a_limit_nobody_looks() {
-        let mut spin = Spin::new(Duration::ZERO);
-        assert!(!spin.run(|| unreachable!("nobody looks")));
+        let mut spin = Spin::default();
+        assert!(!spin.run(Duration::ZERO, || unreachable!("nobody looks")));
     }
 }

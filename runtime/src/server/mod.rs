@@ -350,7 +350,7 @@ impl ServerBuilder {
 
     /// How long a thread that serves sockets looks for news before it sleeps; 50 µs unless set, and zero turns it off. For a client that waits for each
     /// answer this halves the time of a call, for going to sleep and waking up take longer than the way there and back. It is tried
-    /// only while no handler runs elsewhere, and less and less often when nothing comes.
+    /// only while there is a processor free, and less and less often when nothing comes. A handler that waits for its peer looks for as long.
     pub fn spin(mut self, limit: Duration) -> Self {
         self.spin = limit;
         self

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::Stream;
 use crate::wait::Waiter;
+use crate::wait::before::about_to_block;
 
 /// The wait's own deadline passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +38,14 @@ pub(crate) fn until<R>(
             return Err(TimedOut);
         }
         // Asked each time: a call that moves to another connection wakes who waits for it.
-        match stream.and_then(|stream| stream.connection().lead()) {
-            Some(lead) => lead.wait(&waiter, deadline),
+        let connection = stream.map(Stream::connection);
+        match connection.map(|connection| (connection, connection.lead())) {
+            Some((_, Some(lead))) => lead.wait(&waiter, deadline),
+            Some((connection, None)) => {
+                about_to_block();
+                let over = || deadline.is_some_and(|deadline| deadline <= Instant::now());
+                connection.lane.lookout.wait(|| waiter.is_noticed() || over(), || waiter.park(deadline));
+            }
             None => waiter.park(deadline),
         }
     }
