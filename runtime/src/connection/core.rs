@@ -13,7 +13,7 @@ use super::protocol::{Polled, Protocol};
 use super::settings::Bounds;
 use super::settle::{client_received, client_sent, server_received, server_sent};
 use super::table::Table;
-use super::{Accepted, Connection, Control, Place, Role, settings};
+use super::{Accepted, Connection, Control, Role, settings};
 use crate::lane::timers::TimerKey;
 use crate::stream::effects::Effects;
 use crate::stream::{Side, Stream};
@@ -184,15 +184,21 @@ impl Core {
             return;
         }
         let full = connection.unsent.load(Ordering::Relaxed) > settings::UNSENT_MAX;
-        self.held_back.extend(effects.accepted.drain(..));
-        // A call that was cancelled meanwhile is over, and its handler need not know of it.
-        self.held_back.retain(|call| call.stream.state.cause().is_none());
         // As many again as there are streams: a client that cancels a call may make another while the handler winds up.
         let limit = (self.bounds.streams as usize).saturating_mul(2);
+        let cancelled = |call: &Accepted| call.stream.state.cause().is_some();
+        if self.held_back.is_empty()
+            && !full
+            && effects.accepted.iter_mut().all(|call| !cancelled(call) && call.take_place(connection, limit))
+        {
+            return;
+        }
+        self.held_back.extend(effects.accepted.drain(..));
+        // A call that was cancelled meanwhile is over, and its handler need not know of it.
+        self.held_back.retain(|call| !cancelled(call));
         loop {
             while !full && let Some(mut call) = self.held_back.pop_front() {
-                call.place = call.place.or_else(|| Place::take(connection, limit));
-                if call.place.is_none() {
+                if !call.take_place(connection, limit) {
                     self.held_back.push_front(call);
                     break;
                 }

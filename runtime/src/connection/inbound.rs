@@ -91,7 +91,7 @@ fn head_arrived(slot: &mut Slot, response: Response<RecvStream>, effects: &mut E
         ResponseHead::TrailersOnly(Err(status)) => Some(End::Failed(status)),
         ResponseHead::NotGrpc(head) if ended => Some(End::Failed(head.into_status(&[]))),
         ResponseHead::NotGrpc(head) => {
-            slot.foreign = Some((head, Vec::new()));
+            slot.foreign = Some(Box::new((head, Vec::new())));
             None
         }
     }
@@ -99,13 +99,14 @@ fn head_arrived(slot: &mut Slot, response: Response<RecvStream>, effects: &mut E
 
 /// The body of an answer that is not gRPC: its beginning often says what went wrong.
 fn foreign_data(slot: &mut Slot, data: &[u8]) -> Option<End> {
-    let (_, body) = slot.foreign.as_mut()?;
+    let (_, body) = slot.foreign.as_deref_mut()?;
     body.extend_from_slice(&data[..data.len().min(response_head::BODY_SHOWN - body.len())]);
     if body.len() < response_head::BODY_SHOWN { None } else { foreign_end(slot) }
 }
 
 fn foreign_end(slot: &mut Slot) -> Option<End> {
-    slot.foreign.take().map(|(head, body)| End::Failed(head.into_status(&body)))
+    let (head, body) = *slot.foreign.take()?;
+    Some(End::Failed(head.into_status(&body)))
 }
 
 fn data_arrived(slot: &mut Slot, data: Bytes, effects: &mut Effects) -> Result<(), BrokenEnvelope> {

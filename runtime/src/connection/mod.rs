@@ -55,9 +55,7 @@ const PACK: usize = 56 * 1024;
 /// A call whose handler can start.
 pub(crate) struct Accepted {
     pub(crate) stream: Arc<Stream>,
-    pub(crate) metadata: Metadata,
     pub(crate) method: Arc<dyn Method>,
-    calls: Arc<dyn Calls>,
     /// Held while the handler runs; `None` until it may start.
     pub(crate) place: Option<Place>,
 }
@@ -90,9 +88,17 @@ impl Drop for Place {
 }
 
 impl Accepted {
+    /// Whether the handler may start: `limit` is how many of the connection may run at a time.
+    fn take_place(&mut self, connection: &Arc<Connection>, limit: usize) -> bool {
+        self.place = self.place.take().or_else(|| Place::take(connection, limit));
+        self.place.is_some()
+    }
+
     pub(crate) fn start(self) {
-        let calls = Arc::clone(&self.calls);
-        calls.start(self);
+        let connection = Arc::clone(self.stream.connection());
+        if let Role::Server(calls) = &connection.role {
+            calls.start(self);
+        }
     }
 }
 

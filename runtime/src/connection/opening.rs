@@ -125,12 +125,12 @@ pub(super) fn accept(
     }
     let state = Arc::new(CallState::new(Side::Server, name, deadline, Arc::clone(&connection.ends)));
     let stream = Stream::new(Arc::clone(connection), Side::Server, state, method.limits(), method.coding(&accepted));
-    stream.inbox().set_encoding(encoding);
+    stream.inbox().begin(encoding, metadata);
     let own_deadline = calls.timeout().is_some() && timeout == calls.timeout();
     stream.own_deadline.store(own_deadline, Ordering::Relaxed);
     stream.set_timer();
     let one = method.takes_one_request();
-    let accepted = Accepted { stream: Arc::clone(&stream), metadata, method, calls: Arc::clone(calls), place: None };
+    let accepted = Accepted { stream: Arc::clone(&stream), method, place: None };
     let key = table.insert(stream, SendHandle::Respond(respond), RecvHandle::Body(body));
     if let Some((slot, _)) = table.get(key) {
         slot.waiting = Some(accepted);

@@ -98,7 +98,7 @@ pub(super) struct Slot {
     /// The handler reads requests itself, so that it need not wait for the one request message.
     pub(super) starts_at_once: bool,
     /// Client: something other than gRPC answers; its head and the beginning of its body.
-    pub(super) foreign: Option<(NotGrpc, Vec<u8>)>,
+    pub(super) foreign: Option<Box<(NotGrpc, Vec<u8>)>>,
     /// The call was refused or broken: what the peer still sends is thrown away.
     pub(super) discard: bool,
 }

@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::codec::{self, Codec};
 use crate::metadata::Metadata;
@@ -13,10 +12,7 @@ use crate::status::Status;
 use crate::stream::Stream;
 use crate::stream::outbox::Finish;
 use crate::stream::sender::{OnDrop, Sender, with_scratch};
-use crate::stream::streaming::Streaming;
-
-/// A call with one response that takes longer is logged.
-const SLOW_CALL: Duration = Duration::from_secs(1);
+use crate::stream::streaming::{Reader, Streaming};
 
 pub(super) fn unary<C, In, Out>(
     stream: &Arc<Stream>,
@@ -25,10 +21,10 @@ pub(super) fn unary<C, In, Out>(
 ) where
     C: Codec<In> + Codec<Out>,
 {
-    let mut requests = Streaming::<In>::new(Arc::clone(stream), <C as Codec<In>>::decode);
+    let mut requests = Reader::<In>::new(Arc::clone(stream), <C as Codec<In>>::decode);
     let outcome = requests.request().and_then(|message| {
         let request = Request::new_received(metadata, message, requests.was_compressed(), stream.context());
-        timed(stream, || guarded(stream, || handler(request)))
+        guarded(stream, || handler(request))
     });
     respond::<C, Out>(stream, outcome);
 }
@@ -52,7 +48,7 @@ pub(super) fn server_streaming<C, In, Out>(
 ) where
     C: Codec<In> + Codec<Out>,
 {
-    let mut requests = Streaming::<In>::new(Arc::clone(stream), <C as Codec<In>>::decode);
+    let mut requests = Reader::<In>::new(Arc::clone(stream), <C as Codec<In>>::decode);
     let outcome = requests.request().and_then(|message| {
         let request = Request::new_received(metadata, message, requests.was_compressed(), stream.context());
         let replies = Sender::new(Arc::clone(stream), <C as Codec<Out>>::encode_envelope, OnDrop::Nothing);
@@ -117,14 +113,4 @@ fn guarded<R>(stream: &Arc<Stream>, handler: impl FnOnce() -> Result<R, Status>)
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
-}
-
-fn timed<R>(stream: &Arc<Stream>, work: impl FnOnce() -> R) -> R {
-    let start = Instant::now();
-    let result = work();
-    let took = start.elapsed();
-    if took >= SLOW_CALL {
-        tracing::info!(method = stream.state.method(), took_ms = took.as_millis() as u64, "slow call");
-    }
-    result
 }

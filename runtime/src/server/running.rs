@@ -2,10 +2,11 @@
 
 use std::cell::Cell;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::inline::crew::{Crew, Member};
@@ -21,6 +22,9 @@ use crate::stream::outbox::Finish;
 
 /// How long a start waits for the threads that it has started.
 const SETTLED_WITHIN: Duration = Duration::from_secs(1);
+
+/// A unary call that takes longer is logged.
+const SLOW_CALL: Duration = Duration::from_secs(1);
 
 /// The limits of a server, as configured.
 #[derive(Debug, Clone)]
@@ -64,6 +68,7 @@ pub(super) struct Shared {
     pub(super) watch: Watch,
     pub(super) stack_size: usize,
     worker_limit: usize,
+    processors: usize,
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) draining: Arc<AtomicBool>,
     /// The lanes' threads end.
@@ -113,6 +118,7 @@ impl Shared {
             watch: Watch::default(),
             stack_size,
             worker_limit,
+            processors: thread::available_parallelism().map_or(1, NonZero::get),
             addresses,
             draining: Arc::default(),
             stop: AtomicBool::new(false),
@@ -135,6 +141,12 @@ impl Shared {
     /// Handlers that run now.
     pub(super) fn running(&self) -> usize {
         self.running.load(Ordering::SeqCst)
+    }
+
+    /// Whether there is a processor for one more thread than there are handlers that do not wait for their peers.
+    pub(super) fn has_free_processor(&self) -> bool {
+        let waiting: usize = self.crews.iter().map(|crew| crew.lane.lookout.waiting()).sum();
+        self.running().saturating_sub(waiting) < self.processors
     }
 
     /// Handlers that run now or as soon as they have a thread: what a shutdown waits for.
@@ -204,6 +216,7 @@ impl Shared {
     /// threads is that of a server at rest. Where one does not come the server does without it.
     pub(super) fn wait_until_settled(&self) {
         let patience = Instant::now() + SETTLED_WITHIN;
+        self.workers.wait_begun(patience);
         self.wait(Some(patience), |_| self.watch.runs() && self.crews.iter().all(|crew| crew.is_complete()));
     }
 
@@ -216,7 +229,6 @@ impl Shared {
     pub(super) fn submit(&self, call: Accepted) {
         let Some(server) = self.myself.upgrade() else { return };
         // Counted from here on: a shutdown that begins while the thread starts waits for it as for any other.
-        self.workers.wait_begun(patience);
         self.taken.fetch_add(1, Ordering::SeqCst);
         self.workers.submit(Box::new(Call { server, call }));
     }
@@ -318,7 +330,9 @@ impl Job for Call {
         let began = Instant::now();
         execute(Running::counted(&server), call);
         if let Some(pace) = method.pace() {
-            pace.took(began.elapsed());
+            let time = began.elapsed();
+            pace.took(time);
+            note_slow(&*method, time);
         }
     }
 
@@ -338,7 +352,8 @@ impl Job for Call {
 /// Runs the handler of a call on this thread.
 pub(super) fn execute(mut running: Running<'_>, call: Accepted) {
     running.begin();
-    let Accepted { stream, metadata, method, place, .. } = call;
+    let Accepted { stream, method, place } = call;
+    let metadata = stream.inbox().head().unwrap_or_default();
     // A handler's own panic is caught nearer; this one comes from a message that does not decode or encode itself.
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| method.run(&stream, metadata))) {
         tracing::error!(method = stream.state.method(), "a message panicked");
@@ -347,4 +362,12 @@ pub(super) fn execute(mut running: Running<'_>, call: Accepted) {
     }
     drop(running);
     drop(place);
+}
+
+/// Says in the log that a unary call has taken long.
+pub(super) fn note_slow(method: &dyn Method, time: Duration) {
+    if time >= SLOW_CALL {
+        let method = method.path().map_or("unknown", |path| path);
+        tracing::info!(method, took_ms = time.as_millis() as u64, "slow call");
+    }
 }

@@ -19,7 +19,7 @@ pub(crate) enum End {
     Failed(Status),
 }
 
-/// Response headers, seen by the client.
+/// The headers of the peer.
 #[derive(Debug)]
 enum Head {
     Waiting,
@@ -106,6 +106,12 @@ impl Inbox {
         self.encoding = encoding;
     }
 
+    /// Server: what the request's headers said.
+    pub(crate) fn begin(&mut self, encoding: Option<HeaderValue>, metadata: Metadata) {
+        self.encoding = encoding;
+        self.head = Head::Arrived(metadata);
+    }
+
     pub(crate) fn encoding(&self) -> Option<&HeaderValue> {
         self.encoding.as_ref()
     }
@@ -185,7 +191,7 @@ impl Inbox {
         }
     }
 
-    /// The response headers as far as they are known.
+    /// The peer's headers as far as they are known.
     pub(crate) fn head(&mut self) -> Option<Metadata> {
         match &mut self.head {
             Head::Waiting => None,

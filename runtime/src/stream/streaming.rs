@@ -50,7 +50,8 @@ enum Source<T> {
     Items(Box<dyn Iterator<Item = Result<T, Status>> + Send>),
 }
 
-struct Reader<T> {
+/// The receiving half of a call that was begun.
+pub(crate) struct Reader<T> {
     stream: Arc<Stream>,
     batch: Batch,
     headers: Option<Metadata>,
@@ -160,17 +161,7 @@ impl<T> Streaming<T> {
 
 impl<T> Streaming<T> {
     pub(crate) fn new(stream: Arc<Stream>, decode: DecodeFn<T>) -> Self {
-        let reader = Reader {
-            stream,
-            batch: Batch::default(),
-            headers: None,
-            trailers: None,
-            ended: false,
-            decode,
-            taken: 0,
-            was_compressed: false,
-        };
-        Self { source: Source::Call(Box::new(reader)), ended: false }
+        Self { source: Source::Call(Box::new(Reader::new(stream, decode))), ended: false }
     }
 
     /// Blocks until the next message; `None` at the end.
@@ -246,6 +237,21 @@ impl<T> Streaming<T> {
         };
         Ok(Response::new_received(headers, message, trailers, self.was_compressed()))
     }
+}
+
+impl<T> Reader<T> {
+    pub(crate) fn new(stream: Arc<Stream>, decode: DecodeFn<T>) -> Self {
+        Self {
+            stream,
+            batch: Batch::default(),
+            headers: None,
+            trailers: None,
+            ended: false,
+            decode,
+            taken: 0,
+            was_compressed: false,
+        }
+    }
 
     /// Server: the request of a call that has one.
     pub(crate) fn request(&mut self) -> Result<T, Status> {
@@ -257,9 +263,20 @@ impl<T> Streaming<T> {
             Some(_) => Err(mapping::second_message(Side::Server)),
         }
     }
-}
 
-impl<T> Reader<T> {
+    /// Whether the message that was read last had come compressed.
+    pub(crate) fn was_compressed(&self) -> bool {
+        self.was_compressed
+    }
+
+    fn message(&mut self) -> Result<Option<T>, Status> {
+        self.read(None).map_err(|error| match error {
+            RecvTimeoutError::Status(status) => status,
+            // Without a limit of its own only the call's deadline can run out, and that is a status.
+            RecvTimeoutError::Timeout => CancelCause::DeadlineExceeded.status(Side::Client),
+        })
+    }
+
     fn headers(&mut self) -> Result<&Metadata, Status> {
         let arrived = match self.headers.take() {
             Some(headers) => headers,

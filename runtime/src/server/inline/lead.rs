@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::super::listener::Listeners;
-use super::super::running::{Running, Shared, execute};
+use super::super::running::{Running, Shared, execute, note_slow};
 use super::crew::Crew;
 use super::jobs::Jobs;
 use super::role::Lent;
@@ -36,13 +36,15 @@ pub(super) struct Desk {
     turn: Turn,
     listeners: Option<Listeners>,
     jobs: Jobs<Accepted>,
+    /// What a turn finds; empty between turns.
+    found: Vec<Accepted>,
     /// Connections with answers that were not sent.
     dirty: Vec<Arc<Connection>>,
 }
 
 impl Desk {
     pub(super) fn new(turn: Turn, listeners: Option<Listeners>) -> Self {
-        Self { turn, listeners, jobs: Jobs::default(), dirty: Vec::new() }
+        Self { turn, listeners, jobs: Jobs::default(), found: Vec::new(), dirty: Vec::new() }
     }
 
     pub(super) fn clear(&mut self) -> (Option<Listeners>, Jobs<Accepted>, Vec<Arc<Connection>>) {
@@ -132,13 +134,13 @@ fn hand_over(server: &Arc<Shared>, crew: &Crew, lent: Lent) {
 
 /// Reads what has come, and accepts connections.
 fn turn(server: &Arc<Shared>, crew: &Crew, desk: &mut Desk) {
-    let Desk { turn, listeners, jobs, .. } = desk;
+    let Desk { turn, listeners, jobs, found, .. } = desk;
     let pause = if jobs.is_empty() { listeners.as_ref().and_then(Listeners::pause_left) } else { Some(Duration::ZERO) };
-    FOUND.with_borrow_mut(|found| *found = Some(Vec::new()));
+    FOUND.set(Some(std::mem::take(found)));
     let turned = crew.lane.turn(
         turn,
         pause,
-        server.running() == 0,
+        server.has_free_processor(),
         |poll| poll(),
         |event| {
             if let Some(listeners) = listeners {
@@ -146,9 +148,13 @@ fn turn(server: &Arc<Shared>, crew: &Crew, desk: &mut Desk) {
             }
         },
     );
-    let found = FOUND.with_borrow_mut(Option::take);
-    for call in found.into_iter().flatten() {
+    *found = FOUND.take().unwrap_or_default();
+    for call in found.drain(..) {
         jobs.push(Arc::as_ptr(call.stream.connection()) as usize, call);
+    }
+    // A server at rest does not keep room for a flood.
+    if found.capacity() > 2 * JOBS {
+        *found = Vec::new();
     }
     if let Err(error) = turned {
         tracing::error!(%error, "a lane's poll failed");
@@ -189,6 +195,7 @@ fn run<'a>(server: &Arc<Shared>, crew: &'a Crew, mut desk: MutexGuard<'a, Desk>)
         LENT.set(None);
         if !crew.role.regain(lent) {
             connection.drive(false);
+            note_slow(&*method, at.elapsed());
             return Err(End::Robbed);
         }
         desk = crew.desk();
