@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::method_name::MethodName;
@@ -106,8 +106,6 @@ pub(crate) struct CallState {
     ends: Arc<Ends>,
     cause: AtomicU8,
     inner: Mutex<Inner>,
-    /// The stream to cancel; empty for a context without a call.
-    stream: OnceLock<Weak<Stream>>,
 }
 
 #[derive(Default)]
@@ -117,24 +115,17 @@ struct Inner {
     children: Vec<Weak<Stream>>,
     next_callback: u64,
     ended: bool,
+    /// The stream to cancel; `None` for a context without a call.
+    stream: Option<Weak<Stream>>,
 }
 
 impl CallState {
     pub(crate) fn new(side: Side, method: MethodName, deadline: Option<Instant>, ends: Arc<Ends>) -> Self {
-        Self {
-            side,
-            method,
-            deadline,
-            ends,
-            cause: AtomicU8::new(0),
-            inner: Mutex::new(Inner::default()),
-            stream: OnceLock::new(),
-        }
+        Self { side, method, deadline, ends, cause: AtomicU8::new(0), inner: Mutex::new(Inner::default()) }
     }
 
     pub(crate) fn attach(&self, stream: &Arc<Stream>) {
-        // Set once, by whoever made both.
-        let _ = self.stream.set(Arc::downgrade(stream));
+        self.lock().stream = Some(Arc::downgrade(stream));
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -142,7 +133,7 @@ impl CallState {
     }
 
     pub(crate) fn stream(&self) -> Option<Arc<Stream>> {
-        self.stream.get().and_then(Weak::upgrade)
+        self.lock().stream.as_ref().and_then(Weak::upgrade)
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -399,7 +390,8 @@ impl Context {
     /// Cancels the call: the peer is told, everything that blocks on the call wakes with CANCELLED, and so do the calls
     /// that were made on its behalf.
     pub fn cancel(&self) {
-        match self.state.stream.get() {
+        let stream = self.state.lock().stream.clone();
+        match stream {
             Some(stream) => {
                 if let Some(stream) = stream.upgrade() {
                     stream.cancel(CancelCause::Local);
@@ -448,8 +440,8 @@ impl Context {
     }
 
     /// Makes this the current context of the thread until the guard is dropped, panics included.
-    pub(crate) fn enter(&self) -> Entered {
-        Entered { before: CURRENT.replace(Some(self.clone())) }
+    pub(crate) fn enter(self) -> Entered {
+        Entered { before: CURRENT.replace(Some(self)) }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::protocol::request_head;
 use crate::request::{CallParts, Request};
 use crate::response::Response;
 use crate::status::Status;
+use crate::stream::inbox::Inbox;
 use crate::stream::outbox::{Finish, Sending};
 use crate::stream::replay::KEPT_MAX;
 use crate::stream::sender::{OnDrop, Sender, with_scratch};
@@ -277,7 +278,9 @@ impl<C> Grpc<C> {
         let channel = &self.channel;
         let (scheme, authority, agent) = (channel.scheme(), channel.authority(), channel.user_agent());
         let request = request_head::build(scheme, authority, path, left, agent, coding, metadata.clone())?;
-        let stream = Stream::new(connection, Side::Client, state, self.settings.limits, coding.clone());
+        let limits = self.settings.limits;
+        let inbox = Inbox::new(limits.receive);
+        let stream = Stream::new(connection, Side::Client, state, limits, coding.clone(), inbox);
         if let Some(parent) = parent {
             parent.state.adopt(&stream);
         }

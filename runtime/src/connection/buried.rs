@@ -13,6 +13,7 @@ use crate::compression::{Accept, Coding};
 use crate::context::{CallState, Ends};
 use crate::lane::Lane;
 use crate::method_name::MethodName;
+use crate::stream::inbox::Inbox;
 use crate::stream::{MessageLimits, Side, Stream};
 
 /// A server that lists a stream on its connection at the very moment when the connection ends.
@@ -59,7 +60,14 @@ fn connection(calls: &Arc<LastMinute>) -> (Arc<Connection>, Arc<Stream>, StdStre
     let connection = lane.add(TcpStream::from_std(socket), make).unwrap();
     let state = CallState::new(Side::Server, MethodName::Shared("/a/b".into()), None, Arc::clone(&connection.ends));
     let coding = Coding::new(Accept::default(), "proto");
-    let stream = Stream::new(Arc::clone(&connection), Side::Server, Arc::new(state), MessageLimits::default(), coding);
+    let stream = Stream::new(
+        Arc::clone(&connection),
+        Side::Server,
+        Arc::new(state),
+        MessageLimits::default(),
+        coding,
+        Inbox::new(0),
+    );
     (connection, stream, peer)
 }
 

@@ -13,7 +13,7 @@ use super::protocol::{Polled, Protocol};
 use super::settings::Bounds;
 use super::settle::{client_received, client_sent, server_received, server_sent};
 use super::table::Table;
-use super::{Accepted, Connection, Control, Role, settings};
+use super::{Accepted, Connection, Control, Method, Role, settings};
 use crate::lane::timers::TimerKey;
 use crate::stream::effects::Effects;
 use crate::stream::{Side, Stream};
@@ -32,6 +32,8 @@ pub(super) struct Core {
     /// Server: calls that wait because the peer does not read.
     held_back: VecDeque<Accepted>,
     keys: Vec<usize>,
+    /// Server: the method that was called last.
+    recent: Option<Arc<dyn Method>>,
     /// What h2 was told as the connection's receive window.
     window: u32,
     /// Client: h2 takes no further stream at the moment.
@@ -69,6 +71,7 @@ impl Core {
             waiting: VecDeque::new(),
             held_back: VecDeque::new(),
             keys: Vec::new(),
+            recent: None,
             window: bounds.connection_window,
             blocked: false,
             announced: false,
@@ -127,6 +130,7 @@ impl Core {
             let mut keys = std::mem::take(&mut self.keys);
             self.table.recall_withheld();
             self.table.woken.take(&mut keys);
+            keys.append(&mut self.table.fresh);
             let news = !keys.is_empty();
             for key in keys.drain(..) {
                 self.attend(key, effects);
@@ -151,7 +155,7 @@ impl Core {
                 Polled::Call(request, respond) => {
                     if let Role::Server(calls) = &connection.role {
                         connection.socket.took_on_a_stream();
-                        opening::accept(connection, calls, &mut self.table, request, respond);
+                        opening::accept(connection, calls, &mut self.table, &mut self.recent, request, respond);
                     }
                 }
             }
@@ -253,7 +257,7 @@ impl Core {
         let before = (slot.held, slot.partial);
         let taken = slot.stream.taken_bytes();
         inbound::taken(slot, taken);
-        if slot.stream.inbox().reader_gone() {
+        if slot.stream.reader_gone() {
             inbound::release(slot, slot.held);
         }
         let received = inbound::pump(slot, waker, effects);

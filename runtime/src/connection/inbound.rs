@@ -8,6 +8,7 @@ use bytes::Bytes;
 use h2::RecvStream;
 use http::{HeaderMap, Response};
 
+use super::settings;
 use super::table::{RecvHandle, Slot};
 use crate::codec::BrokenEnvelope;
 use crate::protocol::response_head::ResponseHead;
@@ -67,7 +68,7 @@ fn pump_all(slot: &mut Slot, waker: &Waker, effects: &mut Effects, broken: &mut 
                     }
                 }
                 Poll::Ready(Some(Err(error))) => return Received::Failed(error),
-                Poll::Ready(None) => return body_ended(slot, &mut context),
+                Poll::Ready(None) => return body_ended(slot, &mut context, effects),
                 Poll::Pending => return Received::Open,
             },
             RecvHandle::Ended(_) | RecvHandle::Done => return Received::Open,
@@ -113,10 +114,10 @@ fn data_arrived(slot: &mut Slot, data: Bytes, effects: &mut Effects) -> Result<(
     let len = data.len();
     slot.held += len;
     let pushed = {
-        let mut inbox = slot.stream.inbox();
-        if slot.discard || inbox.reader_gone() {
+        if slot.discard || slot.stream.reader_gone() {
             Ok(None)
         } else {
+            let mut inbox = slot.stream.inbox();
             inbox.push(data, &mut effects.wakes).map(|()| Some(inbox.partial_bytes()))
         }
     };
@@ -138,7 +139,7 @@ fn data_arrived(slot: &mut Slot, data: Bytes, effects: &mut Effects) -> Result<(
     Ok(())
 }
 
-fn body_ended(slot: &mut Slot, context: &mut Context<'_>) -> Received {
+fn body_ended(slot: &mut Slot, context: &mut Context<'_>, effects: &mut Effects) -> Received {
     let RecvHandle::Body(body) = &mut slot.recv else { return Received::Open };
     let trailers = match body.poll_trailers(context) {
         Poll::Ready(Ok(trailers)) => trailers,
@@ -152,10 +153,17 @@ fn body_ended(slot: &mut Slot, context: &mut Context<'_>) -> Received {
         return Received::Outcome(outcome);
     }
     match slot.stream.side {
-        crate::stream::Side::Server => match slot.stream.inbox().check_end() {
-            Ok(()) => Received::HalfClosed,
-            Err(broken) => Received::Broken(broken),
-        },
+        crate::stream::Side::Server => {
+            let mut inbox = slot.stream.inbox();
+            match inbox.check_end() {
+                Ok(()) => {
+                    slot.small = inbox.encoding().is_none() && inbox.complete_bytes() <= settings::SMALL_REQUEST;
+                    inbox.finish(End::HalfClosed, &mut effects.wakes);
+                    Received::HalfClosed
+                }
+                Err(broken) => Received::Broken(broken),
+            }
+        }
         crate::stream::Side::Client => Received::Outcome(outcome(slot, trailers)),
     }
 }

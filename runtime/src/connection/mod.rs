@@ -56,6 +56,8 @@ const PACK: usize = 56 * 1024;
 pub(crate) struct Accepted {
     pub(crate) stream: Arc<Stream>,
     pub(crate) method: Arc<dyn Method>,
+    /// All its requests have come, and are quickly decoded.
+    pub(crate) small: bool,
     /// Held while the handler runs; `None` until it may start.
     pub(crate) place: Option<Place>,
 }
@@ -92,13 +94,6 @@ impl Accepted {
     fn take_place(&mut self, connection: &Arc<Connection>, limit: usize) -> bool {
         self.place = self.place.take().or_else(|| Place::take(connection, limit));
         self.place.is_some()
-    }
-
-    pub(crate) fn start(self) {
-        let connection = Arc::clone(self.stream.connection());
-        if let Role::Server(calls) = &connection.role {
-            calls.start(self);
-        }
     }
 }
 
@@ -374,7 +369,13 @@ impl Connection {
             }
             break;
         }
+        let accepted = std::mem::take(&mut effects.accepted);
         effects.fire();
+        if let Role::Server(calls) = &self.role {
+            for call in accepted {
+                calls.start(call);
+            }
+        }
     }
 
     /// One drive; true when the leader must come back soon.

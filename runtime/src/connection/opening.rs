@@ -13,7 +13,7 @@ use http::{Request, Response};
 use super::core::Core;
 use super::protocol::Protocol;
 use super::table::{RecvHandle, SendHandle, Table};
-use super::{Accepted, Calls, Connection, settle};
+use super::{Accepted, Calls, Connection, Method, settle};
 use crate::context::{CallState, CancelCause};
 use crate::metadata::Metadata;
 use crate::method_name::MethodName;
@@ -21,7 +21,7 @@ use crate::protocol::request_head::{self, Rejection, RequestHead};
 use crate::protocol::response_head;
 use crate::status::Status;
 use crate::stream::effects::Effects;
-use crate::stream::inbox::End;
+use crate::stream::inbox::{End, Inbox};
 use crate::stream::{Side, Stream};
 
 /// Client: a call that wants a stream.
@@ -90,6 +90,7 @@ pub(super) fn accept(
     connection: &Arc<Connection>,
     calls: &Arc<dyn Calls>,
     table: &mut Table,
+    recent: &mut Option<Arc<dyn Method>>,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
 ) {
@@ -108,10 +109,15 @@ pub(super) fn accept(
             return refused(&mut respond, &status);
         }
     };
-    let Some(method) = calls.method(head.path()) else {
+    // One client mostly calls one method many times.
+    let again = recent.as_ref().filter(|method| method.path().is_some_and(|path| **path == *head.path()));
+    let Some(method) = again.cloned().or_else(|| calls.method(head.path())) else {
         let status = Status::unimplemented(format!("unknown method {}", head.path()));
         return refused(&mut respond, &status);
     };
+    if again.is_none() {
+        *recent = Some(Arc::clone(&method));
+    }
     if let Err(status) = head.check_subtype(method.subtype()) {
         return refused(&mut respond, &status);
     }
@@ -124,19 +130,20 @@ pub(super) fn accept(
         return refused(&mut respond, &status);
     }
     let state = Arc::new(CallState::new(Side::Server, name, deadline, Arc::clone(&connection.ends)));
-    let stream = Stream::new(Arc::clone(connection), Side::Server, state, method.limits(), method.coding(&accepted));
-    stream.inbox().begin(encoding, metadata);
+    let (limits, coding) = (method.limits(), method.coding(&accepted));
+    let inbox = Inbox::of_request(limits.receive, encoding, metadata);
+    let stream = Stream::new(Arc::clone(connection), Side::Server, state, limits, coding, inbox);
     let own_deadline = calls.timeout().is_some() && timeout == calls.timeout();
     stream.own_deadline.store(own_deadline, Ordering::Relaxed);
     stream.set_timer();
     let one = method.takes_one_request();
-    let accepted = Accepted { stream: Arc::clone(&stream), method, place: None };
+    let accepted = Accepted { stream: Arc::clone(&stream), method, small: false, place: None };
     let key = table.insert(stream, SendHandle::Respond(respond), RecvHandle::Body(body));
     if let Some((slot, _)) = table.get(key) {
         slot.waiting = Some(accepted);
         slot.starts_at_once = !one;
     }
-    table.woken.push(key);
+    table.fresh.push(key);
 }
 
 fn refuse(respond: &mut SendResponse<Bytes>, response: Response<()>) {

@@ -26,14 +26,15 @@ pub(super) enum Sent {
 
 /// Sends what can be sent now.
 pub(super) fn pump(slot: &mut Slot, waker: &Waker, effects: &mut Effects) -> Sent {
-    let (head, len) = {
+    let (head, last, len) = {
         let mut outbox = slot.stream.outbox();
         if let Some(reason) = outbox.reset.take() {
             drop(outbox);
             reset_stream(slot, reason);
             return Sent::Reset;
         }
-        (matches!(slot.send, SendHandle::Respond(_)).then(|| decide_head(&mut outbox)), outbox.len())
+        let head = matches!(slot.send, SendHandle::Respond(_)).then(|| decide_head(&mut outbox));
+        (head, outbox.take_last(), outbox.len())
     };
     if let Some(head) = head
         && let Some(done) = send_head(slot, head)
@@ -41,7 +42,10 @@ pub(super) fn pump(slot: &mut Slot, waker: &Waker, effects: &mut Effects) -> Sen
         return done;
     }
     let SendHandle::Stream(handle) = &mut slot.send else { return Sent::Open };
-    let sent = send_body(handle, &slot.stream, len, waker, effects);
+    let sent = match last {
+        Some((message, metadata)) => send_last(handle, &slot.stream, message, metadata, waker, effects),
+        None => send_body(handle, &slot.stream, len, waker, effects),
+    };
     let sent = match sent {
         Ok(sent) => sent,
         // What ended the stream is told by the receiving side.
@@ -117,6 +121,29 @@ fn send_head(slot: &mut Slot, head: Head) -> Option<Sent> {
             Some(Sent::Reset)
         }
     }
+}
+
+/// Sends the last message and the end behind it, if the peer's windows have room for it all.
+fn send_last(
+    handle: &mut SendStream<Bytes>,
+    stream: &Stream,
+    message: Bytes,
+    metadata: Metadata,
+    waker: &Waker,
+    effects: &mut Effects,
+) -> Result<Sent, h2::Error> {
+    handle.reserve_capacity(message.len());
+    if handle.capacity() < message.len() {
+        let len = {
+            let mut outbox = stream.outbox();
+            outbox.put_last_back(message, metadata);
+            outbox.len()
+        };
+        return send_body(handle, stream, len, waker, effects);
+    }
+    handle.send_data(message, false)?;
+    handle.send_trailers(trailers::build(&Ok(()), metadata))?;
+    Ok(Sent::Finished)
 }
 
 /// Sends what is queued; `len`: so many bytes at the last look.

@@ -65,6 +65,9 @@ pub(crate) const RESET_RATE: u32 = 10_000;
 /// Unsent bytes without any progress for so long end the connection.
 pub(crate) const WRITE_STUCK: Duration = Duration::from_secs(30);
 
+/// Requests of at most so many bytes, not compressed, are decoded in no time.
+pub(crate) const SMALL_REQUEST: usize = 64 * 1024;
+
 /// Unsent bytes of one connection above which its further calls wait before they start. Responses are not bound by the
 /// streams' quota, so that a client which sends requests and reads nothing could pile them up.
 pub(crate) const UNSENT_MAX: usize = 4 * 1024 * 1024;

@@ -58,8 +58,7 @@ pub(super) fn server_received(slot: &mut Slot, received: Received, effects: &mut
             slot.stream.outbox().finish(finish, &mut effects.wakes);
             return false;
         }
-        Received::Open | Received::Outcome(_) => {}
-        Received::HalfClosed => slot.stream.inbox().finish(End::HalfClosed, &mut effects.wakes),
+        Received::Open | Received::Outcome(_) | Received::HalfClosed => {}
         Received::Broken(broken) => {
             let status = mapping::broken_envelope(broken);
             if slot.waits_for_one_request() {
@@ -80,8 +79,9 @@ pub(super) fn server_received(slot: &mut Slot, received: Received, effects: &mut
     }
     let complete = matches!(slot.recv, RecvHandle::Ended(_) | RecvHandle::Done);
     if (complete || slot.starts_at_once)
-        && let Some(accepted) = slot.waiting.take()
+        && let Some(mut accepted) = slot.waiting.take()
     {
+        accepted.small = complete && slot.small;
         effects.accepted.push(accepted);
     }
     false
@@ -92,8 +92,10 @@ pub(super) fn server_sent(slot: &mut Slot, sent: Sent, waker: &Waker, effects: &
     match sent {
         Sent::Open => {}
         Sent::Finished => {
-            let late = Status::cancelled("the call has ended");
-            slot.stream.inbox().fail_at_once(late, &mut effects.wakes);
+            if !slot.stream.reader_gone() {
+                let late = Status::cancelled("the call has ended");
+                slot.stream.inbox().fail_at_once(late, &mut effects.wakes);
+            }
             slot.stream.over(effects);
             return true;
         }
@@ -217,5 +219,5 @@ pub(super) fn client_sent(slot: &Slot, sent: Sent, effects: &mut Effects) -> boo
 
 /// The slot stays while the application has not taken what holds the windows, unless it is not worth the wait.
 fn client_done(slot: &Slot) -> bool {
-    slot.over && (slot.held <= settings::SMALL_REST || slot.stream.inbox().reader_gone())
+    slot.over && (slot.held <= settings::SMALL_REST || slot.stream.reader_gone())
 }

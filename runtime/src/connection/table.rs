@@ -95,6 +95,8 @@ pub(super) struct Slot {
     lingers: bool,
     /// Server: the call whose handler has not started.
     pub(super) waiting: Option<Accepted>,
+    /// Server: all requests have come, and are few bytes, not compressed.
+    pub(super) small: bool,
     /// The handler reads requests itself, so that it need not wait for the one request message.
     pub(super) starts_at_once: bool,
     /// Client: something other than gRPC answers; its head and the beginning of its body.
@@ -121,6 +123,8 @@ pub(super) struct Table {
     wakers: Vec<Waker>,
     opening_waker: Option<Waker>,
     pub(super) woken: Arc<Woken>,
+    /// Slots that were taken since the last look at the news.
+    pub(super) fresh: Vec<usize>,
     /// Sum of `held`.
     pub(super) held: usize,
     /// Sum of `partial`.
@@ -141,6 +145,7 @@ impl Table {
             wakers: Vec::new(),
             opening_waker: None,
             woken: Arc::default(),
+            fresh: Vec::new(),
             held: 0,
             partial: 0,
             withheld: false,
@@ -182,6 +187,7 @@ impl Table {
             over: false,
             lingers: false,
             waiting: None,
+            small: false,
             starts_at_once: false,
             foreign: None,
             discard: false,
@@ -217,6 +223,7 @@ impl Table {
             // An idle connection keeps no memory for the streams it once had.
             self.slots = Slab::new();
             self.wakers = Vec::new();
+            self.fresh = Vec::new();
         }
         Some(slot)
     }

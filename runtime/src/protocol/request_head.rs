@@ -16,7 +16,7 @@ use crate::status::Status;
 /// What a server knows of a call before its first message.
 #[derive(Debug)]
 pub(crate) struct RequestHead {
-    path: PathAndQuery,
+    uri: Uri,
     /// The time the client gives the call; zero if none is left.
     pub(crate) timeout: Option<Duration>,
     /// How the client compresses, if it says so and it is not `identity`.
@@ -40,7 +40,7 @@ pub(crate) enum Rejection {
 impl RequestHead {
     /// The path, `/package.Service/Method`.
     pub(crate) fn path(&self) -> &str {
-        self.path.as_str()
+        self.uri.path_and_query().map_or("", PathAndQuery::as_str)
     }
 
     /// Fails when the client names a format of messages that is not the method's.
@@ -79,13 +79,10 @@ pub(crate) fn parse(parts: request::Parts) -> Result<RequestHead, Rejection> {
             return Err(Rejection::Http(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
     };
-    let uri = parts.uri.into_parts();
-    if !names_one_authority(uri.authority.as_ref(), &headers) {
+    let uri = parts.uri;
+    if !names_one_authority(uri.authority(), &headers) || uri.path_and_query().is_none() {
         return Err(Rejection::Http(StatusCode::BAD_REQUEST));
     }
-    let Some(path) = uri.path_and_query else {
-        return Err(Rejection::Http(StatusCode::BAD_REQUEST));
-    };
     let timeout = match headers.get(&GRPC_TIMEOUT) {
         None => None,
         Some(value) => match timeout::decode(value.as_bytes()) {
@@ -94,7 +91,7 @@ pub(crate) fn parse(parts: request::Parts) -> Result<RequestHead, Rejection> {
         },
     };
     Ok(RequestHead {
-        path,
+        uri,
         timeout,
         encoding: headers.get(&GRPC_ENCODING).filter(|value| *value != "identity").cloned(),
         accepted: headers.get_all(&GRPC_ACCEPT_ENCODING).iter().cloned().collect(),

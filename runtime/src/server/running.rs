@@ -326,13 +326,12 @@ impl Drop for Running<'_> {
 impl Job for Call {
     fn run(self: Box<Self>) {
         let Self { server, call } = *self;
-        let method = Arc::clone(&call.method);
         let began = Instant::now();
-        execute(Running::counted(&server), call);
-        if let Some(pace) = method.pace() {
+        execute(Running::counted(&server), &call);
+        if let Some(pace) = call.method.pace() {
             let time = began.elapsed();
             pace.took(time);
-            note_slow(&*method, time);
+            note_slow(&*call.method, time);
         }
     }
 
@@ -350,18 +349,16 @@ impl Job for Call {
 }
 
 /// Runs the handler of a call on this thread.
-pub(super) fn execute(mut running: Running<'_>, call: Accepted) {
+pub(super) fn execute(mut running: Running<'_>, call: &Accepted) {
     running.begin();
-    let Accepted { stream, method, place } = call;
+    let Accepted { stream, method, .. } = call;
     let metadata = stream.inbox().head().unwrap_or_default();
     // A handler's own panic is caught nearer; this one comes from a message that does not decode or encode itself.
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| method.run(&stream, metadata))) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| method.run(stream, metadata))) {
         tracing::error!(method = stream.state.method(), "a message panicked");
         let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
         stream.finish(Finish::Trailers(Some(Status::internal("the server panicked over a message"))));
     }
-    drop(running);
-    drop(place);
 }
 
 /// Says in the log that a unary call has taken long.

@@ -18,7 +18,7 @@ pub(crate) struct Effects {
     pub(crate) callbacks: Vec<(Callback, CancelCause)>,
     /// Users' callbacks that will not run: their drop is user code too.
     pub(crate) unused: Vec<Callback>,
-    /// Calls whose handler can start.
+    /// Calls whose handler can start; the connection takes them out.
     pub(crate) accepted: Vec<Accepted>,
     /// What channels hear from their connections, in this order.
     pub(crate) news: Vec<(Weak<dyn ClientEvents>, News)>,
@@ -29,14 +29,12 @@ pub(crate) struct Effects {
 impl Effects {
     pub(crate) fn fire(self) {
         let Self { wakes, cancels, callbacks, unused, accepted, news, moved } = self;
+        debug_assert!(accepted.is_empty(), "the connection starts calls itself");
         // Before the callers wake, so that one who tries again finds the channel without the lost connection.
         for (events, news) in news {
             news.tell(&events);
         }
         wakes.fire();
-        for call in accepted {
-            call.start();
-        }
         for stream in moved {
             stream.flush();
         }

@@ -48,8 +48,6 @@ pub(crate) struct Inbox {
     end: Option<End>,
     /// Buffered messages are skipped: the end came from this side.
     at_once: bool,
-    /// The application has let go of its reading half.
-    reader_gone: bool,
     waiters: WaiterList,
 }
 
@@ -61,9 +59,13 @@ impl Inbox {
             encoding: None,
             end: None,
             at_once: false,
-            reader_gone: false,
             waiters: WaiterList::default(),
         }
+    }
+
+    /// Server: of a call whose headers said this.
+    pub(crate) fn of_request(max_message: usize, encoding: Option<HeaderValue>, metadata: Metadata) -> Self {
+        Self { encoding, head: Head::Arrived(metadata), ..Self::new(max_message) }
     }
 
     /// Adds the payload of a DATA frame. Returns how many of its bytes belong to complete messages now.
@@ -106,12 +108,6 @@ impl Inbox {
         self.encoding = encoding;
     }
 
-    /// Server: what the request's headers said.
-    pub(crate) fn begin(&mut self, encoding: Option<HeaderValue>, metadata: Metadata) {
-        self.encoding = encoding;
-        self.head = Head::Arrived(metadata);
-    }
-
     pub(crate) fn encoding(&self) -> Option<&HeaderValue> {
         self.encoding.as_ref()
     }
@@ -142,14 +138,6 @@ impl Inbox {
         self.end.as_ref()
     }
 
-    pub(crate) fn drop_reader(&mut self) {
-        self.reader_gone = true;
-    }
-
-    pub(crate) fn reader_gone(&self) -> bool {
-        self.reader_gone
-    }
-
     /// Moves everything complete into `batch`, or tells the end, or registers `waiter`.
     pub(crate) fn take(&mut self, batch: &mut Batch, waiter: Option<&Arc<Waiter>>) -> Option<Taken> {
         if self.assembler.complete_messages() > 0 && !self.at_once {
@@ -163,6 +151,15 @@ impl Inbox {
             self.waiters.add(waiter);
         }
         None
+    }
+
+    /// Server: moves the one message of a call that consists of it into `batch`; false when it has not come in whole, or is not alone.
+    pub(crate) fn take_only(&mut self, batch: &mut Batch) -> bool {
+        let only = self.assembler.complete_messages() == 1 && matches!(self.end, Some(End::HalfClosed));
+        if only {
+            self.assembler.take(batch);
+        }
+        only
     }
 
     /// Registers a waiter for whatever comes next.

@@ -71,6 +71,8 @@ pub(crate) struct Stream {
     timer: Mutex<HomeTimer>,
     pub(crate) slot: AtomicUsize,
     pub(crate) flagged: AtomicBool,
+    /// The application has let go of its reading half.
+    reader_gone: AtomicBool,
     /// Received bytes that the application has taken and the drive has not given back to the peer yet.
     taken: AtomicUsize,
     /// Server: set by `Sender::detach`, read when the handler returns.
@@ -110,6 +112,7 @@ impl Stream {
         state: Arc<CallState>,
         limits: MessageLimits,
         coding: Coding,
+        inbox: Inbox,
     ) -> Arc<Self> {
         let unsent = Arc::clone(&connection.unsent);
         let stream = Arc::new(Self {
@@ -118,11 +121,12 @@ impl Stream {
             state,
             limits,
             coding,
-            inbox: Mutex::new(Inbox::new(limits.receive)),
+            inbox: Mutex::new(inbox),
             outbox: Mutex::new(Outbox::new(unsent)),
             timer: Mutex::new(None),
             slot: AtomicUsize::new(NO_SLOT),
             flagged: AtomicBool::new(false),
+            reader_gone: AtomicBool::new(false),
             taken: AtomicUsize::new(0),
             detached: AtomicBool::new(false),
             own_deadline: AtomicBool::new(false),
@@ -204,7 +208,8 @@ impl Stream {
     }
 
     pub(crate) fn taken_bytes(&self) -> usize {
-        self.taken.swap(0, Ordering::Relaxed)
+        // Most looks find nothing, and a load costs nothing.
+        if self.taken.load(Ordering::Relaxed) == 0 { 0 } else { self.taken.swap(0, Ordering::Relaxed) }
     }
 
     /// Blocks until the response headers are there; the end if there are none.
@@ -377,11 +382,16 @@ impl Stream {
     ///
     /// `ended`: it had read to the end, so that on a server nothing is left to give back before the call is over.
     pub(crate) fn drop_reader(self: &Arc<Self>, ended: bool) {
-        self.inbox().drop_reader();
+        self.reader_gone.store(true, Ordering::Release);
         let has_slot = self.slot.load(Ordering::Acquire) != NO_SLOT;
         if has_slot && !(ended && self.side == Side::Server) {
             self.flush();
         }
+    }
+
+    /// Nobody reads any more what is received.
+    pub(crate) fn reader_gone(&self) -> bool {
+        self.reader_gone.load(Ordering::Acquire)
     }
 
     /// Client: blocks until the one response and the status are there; also ends at a second message, which is one too
@@ -488,7 +498,9 @@ impl Stream {
     /// The call is over: contexts stop, the timer goes.
     pub(crate) fn over(&self, effects: &mut Effects) {
         self.state.ended(effects);
-        self.clear_timer();
+        if self.state.deadline().is_some() {
+            self.clear_timer();
+        }
     }
 }
 

@@ -240,6 +240,27 @@ impl Outbox {
         }
     }
 
+    /// Server: the last message and the metadata behind it, when the call ends with OK and the message is a small one: so that one
+    /// look is enough for the answer of a quick call.
+    pub(crate) fn take_last(&mut self) -> Option<(Bytes, Metadata)> {
+        let ends = matches!(self.sending, Sending::Finishing(Finish::Trailers(None)));
+        if !ends || self.len > PACK_BELOW || self.queue.is_empty() || self.queue.front().len() != self.len {
+            return None;
+        }
+        Some((self.take(self.len), std::mem::take(&mut self.trailers)))
+    }
+
+    /// Puts back what `take_last` gave, unless the stream is over by now.
+    pub(crate) fn put_last_back(&mut self, message: Bytes, trailers: Metadata) {
+        if matches!(self.sending, Sending::Closed(_)) {
+            return;
+        }
+        self.counted += message.len();
+        self.unsent.fetch_add(message.len(), Ordering::Relaxed);
+        self.trailers = trailers;
+        self.put_back(message);
+    }
+
     /// Puts a chunk that was taken back to the front.
     pub(super) fn put_back(&mut self, chunk: Bytes) {
         self.len += chunk.len();

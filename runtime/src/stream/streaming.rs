@@ -255,6 +255,11 @@ impl<T> Reader<T> {
 
     /// Server: the request of a call that has one.
     pub(crate) fn request(&mut self) -> Result<T, Status> {
+        let only = self.stream.inbox().take_only(&mut self.batch);
+        if only && let Some(received) = self.batch.next_message(self.decode) {
+            self.ended = true;
+            return self.decoded(received);
+        }
         let Some(message) = self.message()? else {
             return Err(mapping::no_message(Side::Server));
         };

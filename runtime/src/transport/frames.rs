@@ -28,6 +28,11 @@ struct Head {
 }
 
 impl Head {
+    fn read(header: &[u8; HEADER]) -> Self {
+        let &[high, middle, low, kind, flags, ..] = header;
+        Self { kind, flags, length: u32::from_be_bytes([0, high, middle, low]) as usize }
+    }
+
     /// A part of a header block, and not its last.
     fn leaves_block_open(self) -> bool {
         matches!(self.kind, HEADERS | CONTINUATION) && self.flags & END_HEADERS == 0
@@ -69,15 +74,24 @@ impl Scanner {
                 bytes = &bytes[passed..];
                 continue;
             }
+            if self.filled == 0
+                && let Some((header, rest)) = bytes.split_first_chunk::<HEADER>()
+            {
+                let head = Head::read(header);
+                self.skip = head.length;
+                bytes = rest;
+                frame(head);
+                continue;
+            }
             let part = (HEADER - self.filled).min(bytes.len());
             self.header[self.filled..self.filled + part].copy_from_slice(&bytes[..part]);
             self.filled += part;
             bytes = &bytes[part..];
             if self.filled == HEADER {
-                let [high, middle, low, kind, flags, ..] = self.header;
-                self.skip = u32::from_be_bytes([0, high, middle, low]) as usize;
+                let head = Head::read(&self.header);
+                self.skip = head.length;
                 self.filled = 0;
-                frame(Head { kind, flags, length: self.skip });
+                frame(head);
             }
         }
     }

@@ -22,9 +22,6 @@ const JOBS: usize = 128;
 /// The time they may take together.
 const TIME: Duration = Duration::from_micros(250);
 
-/// A request of more bytes is decoded by a worker.
-const REQUEST: usize = 64 * 1024;
-
 /// Handlers that take longer than this, and would have to wait for others for more than [`DELAY`], go to workers.
 const SHORT: Duration = Duration::from_micros(20);
 
@@ -58,10 +55,10 @@ impl Desk {
         }
     }
 
-    fn answered(&mut self, connection: Arc<Connection>) {
+    fn answered(&mut self, connection: &Arc<Connection>) {
         // The calls of one connection mostly follow one another.
-        if self.dirty.last().is_none_or(|last| !Arc::ptr_eq(last, &connection)) {
-            self.dirty.push(connection);
+        if self.dirty.last().is_none_or(|last| !Arc::ptr_eq(last, connection)) {
+            self.dirty.push(Arc::clone(connection));
         }
     }
 }
@@ -84,10 +81,7 @@ thread_local! {
 
 /// Keeps a call for the thread's own run queue, if it leads a lane and the call may be a quick one; else gives it back.
 pub(in crate::server) fn keep(call: Accepted) -> Option<Accepted> {
-    let suits = call.method.pace().is_some() && {
-        let inbox = call.stream.inbox();
-        inbox.encoding().is_none() && inbox.complete_bytes() <= REQUEST
-    };
+    let suits = call.small && call.method.pace().is_some();
     let mut call = Some(call);
     if suits {
         FOUND.with_borrow_mut(|found| {
@@ -176,26 +170,26 @@ fn run<'a>(server: &Arc<Shared>, crew: &'a Crew, mut desk: MutexGuard<'a, Desk>)
     let began = Instant::now();
     let mut at = began;
     for _ in 0..JOBS {
-        let Some(call) = desk.jobs.pop() else { break };
-        let method = Arc::clone(&call.method);
-        let Some(pace) = method.pace() else { continue };
+        let Some(mut call) = desk.jobs.pop() else { break };
+        let Some(pace) = call.method.pace() else { continue };
         let late = pace.expected() > SHORT && at.duration_since(began) > DELAY;
         if !pace.is_quick() || late || !crew.may_lend() || server.is_full() {
             server.submit(call);
             continue;
         }
-        let connection = Arc::clone(call.stream.connection());
-        let stream = Arc::clone(&call.stream);
         drop(desk);
-        crew.method.store(method.number(), Ordering::Relaxed);
+        crew.method.store(call.method.number(), Ordering::Relaxed);
         let lent = crew.role.lend();
         server.watch.attend();
         LENT.set(Some(lent));
-        stream.without_flushing(|| execute(Running::new(server), call));
+        call.stream.without_flushing(|| execute(Running::new(server), &call));
         LENT.set(None);
+        let place = call.place.take();
+        drop(place);
+        let connection = call.stream.connection();
         if !crew.role.regain(lent) {
             connection.drive(false);
-            note_slow(&*method, at.elapsed());
+            note_slow(&*call.method, at.elapsed());
             return Err(End::Robbed);
         }
         desk = crew.desk();
