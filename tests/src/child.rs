@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::process::Process;
 
@@ -116,6 +116,25 @@ impl Child {
     #[track_caller]
     pub fn shut_down(&mut self, grace: Duration) {
         self.tell(&format!("shutdown {}", grace.as_millis()));
+    }
+
+    /// Waits until so many handlers of a child server run: a client that waits need not have been heard yet.
+    ///
+    /// # Panics
+    /// When that does not happen within 20 s.
+    #[track_caller]
+    pub fn until_running(&mut self, handlers: usize) {
+        let begun = Instant::now();
+        let wanted = handlers.to_string();
+        loop {
+            self.tell("running");
+            let running = self.expect_line("running ");
+            if running == wanted {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{running} handlers run, not {wanted}");
+            thread::yield_now();
+        }
     }
 
     /// Writes a line to the child's standard input.

@@ -19,6 +19,15 @@ enum Silent {
     Process(Child),
 }
 
+impl Silent {
+    /// The call is in its handler: what a process does not know of it cannot end.
+    fn until_called(&mut self) {
+        if let Self::Process(child) = self {
+            child.until_running(1);
+        }
+    }
+}
+
 fn silent_peer(ending: Ending) -> (EchoClient, Silent) {
     match ending {
         Ending::Deadline | Ending::Cancel | Ending::Reset => {
@@ -78,6 +87,7 @@ fn assert_cell(row: Wait, ending: Ending, code: Code, cause: Option<CancelCause>
     let began = Instant::now();
     let thread = thread::spawn(move || wait_in(row, &client, ending, &waiting));
     let context = watching.until_asleep();
+    peer.until_called();
     let due = match ending {
         Ending::Deadline => context.deadline().expect("the call has a deadline"),
         _ => Instant::now(),
@@ -163,6 +173,7 @@ fn unary_ended_by(ending: Ending) -> (Status, Duration) {
     });
     let probe = said.recv().expect("the caller says who it is");
     stolid_tests::process::eventually("the caller waits", || probe.is_asleep());
+    peer.until_called();
     let due = match ending {
         Ending::Deadline => Instant::now() + TIMEOUT,
         _ => Instant::now(),

@@ -4,6 +4,7 @@
 //! `write` (timeouts in milliseconds), `header-list` (bytes), `resets` (most in a second),
 //! `streams` (most on a connection),
 //! `workers` (most handler threads), `connections` (most of them).
+//! The line `running` on its standard input asks how many handlers run, `shutdown MILLISECONDS` ends it.
 //! `test-peer call ADDRESS METHOD` makes one call and stays in it. Both end when their standard input does, so that none outlives its test.
 
 use std::error::Error;
@@ -34,7 +35,10 @@ fn serve(settings: &[&str]) -> Result<(), Box<dyn Error>> {
     let server = pair::serve_with(Handlers::as_told(&Gate::new()), configure);
     println!("listening {}", server.local_addr());
     for line in io::stdin().lines() {
-        if let Some(millis) = line?.strip_prefix("shutdown ") {
+        let line = line?;
+        if line == "running" {
+            println!("running {}", server.stats().running);
+        } else if let Some(millis) = line.strip_prefix("shutdown ") {
             let report = server.shutdown(Duration::from_millis(millis.parse()?));
             println!("shut down {report:?}");
         }
