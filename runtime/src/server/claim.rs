@@ -23,7 +23,7 @@ use crate::wait::Waiter;
 /// arrives to find nothing and goes back to rest.
 ///
 /// # Locks
-/// One mutex at level 1, held for a push, a pop or a count. Workers are woken without it.
+/// One mutex, a leaf: held for a push, a pop or a count. Workers are woken without it.
 pub(crate) struct Claims<J> {
     limit: usize,
     accounts: Mutex<Accounts<J>>,
@@ -37,7 +37,7 @@ struct Accounts<J> {
     /// The last to come idle is the first to be called: its stack is still in the caches, and the
     /// others reach their idle time and leave.
     idle: VecDeque<Arc<Seat>>,
-    /// Threads that run, and permits for threads that will: `idle.len() <= live <= limit`.
+    /// Threads that run, and permits for threads that will: `idle.len() <= live`, and at most `limit` besides those that were adopted.
     live: usize,
     closed: bool,
 }
@@ -73,10 +73,12 @@ impl<J> Claims<J> {
             if accounts.closed {
                 return Offer::Closed(job);
             }
+            // The limit is on jobs that run. Threads at rest are left out of it: with those that were adopted there may be more
+            // threads than the limit.
+            if accounts.live - accounts.idle.len() >= self.limit {
+                return Offer::AtLimit(job);
+            }
             let Some(seat) = accounts.call() else {
-                if accounts.live >= self.limit {
-                    return Offer::AtLimit(job);
-                }
                 accounts.live += 1;
                 return Offer::Permit(job);
             };
@@ -291,6 +293,19 @@ mod tests {
         assert!(matches!(claims.offer(2), Offer::Taken));
         assert!(!first.rests());
         assert!(matches!(claims.offer(3), Offer::AtLimit(3)));
+    }
+
+    #[test]
+    fn a_thread_that_was_adopted_leaves_one_less_for_those_at_rest() {
+        let claims = Claims::new(2);
+        let [first, last] = rest(&claims);
+        claims.adopt();
+        assert!(matches!(claims.offer(1), Offer::Taken));
+        assert!(first.rests() && !last.rests());
+        assert!(matches!(claims.offer(2), Offer::AtLimit(2)), "two run");
+        claims.give_back();
+        assert!(matches!(claims.offer(3), Offer::Taken));
+        assert!(matches!(claims.offer(4), Offer::AtLimit(4)));
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub(crate) struct WorkerConfig {
 /// ends on `close`.
 ///
 /// # Locks
-/// That of [`Claims`], then, if a thread has to be started, `starts`: both at level 1, one after
+/// That of [`Claims`], a leaf, then, if a thread has to be started, `starts` at level 1: one after
 /// the other and never together.
 #[derive(Clone)]
 pub(crate) struct Workers {
