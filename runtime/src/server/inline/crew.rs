@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle, Thread};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::super::listener::Listeners;
@@ -11,20 +11,19 @@ use super::super::running::Shared;
 use super::lead::{self, Desk, End};
 use super::pulse::Pulse;
 use super::role::{Lent, Role};
+use super::seats::Seats;
 use crate::lane::{Lane, Turn};
 
 /// A lane with its threads.
 ///
 /// # Locks
-/// `desk` belongs to the holder of the role and is never waited for; `seats` is level 1.
+/// `desk` belongs to the holder of the role and is never waited for.
 pub(in crate::server) struct Crew {
     pub(in crate::server) lane: Arc<Lane>,
     number: usize,
     pub(super) role: Role,
     desk: Mutex<Desk>,
-    seats: Mutex<Seats>,
-    /// A spare waits: the role may be lent. Stored under `seats`.
-    spare: AtomicBool,
+    seats: Seats<Leader>,
     /// Handlers may run on the thread that leads.
     inline: AtomicBool,
     /// The number of the method that the leader has lent its role for. Stored before it is lent.
@@ -62,16 +61,6 @@ struct Leader {
     pulse: Pulse,
 }
 
-#[derive(Default)]
-struct Seats {
-    spare: Option<Thread>,
-    promoted: bool,
-    /// A thread was started that will be the spare.
-    coming: bool,
-    /// The one that leads.
-    leader: Option<Leader>,
-}
-
 impl Crew {
     pub(in crate::server) fn new(
         lane: &Arc<Lane>,
@@ -85,8 +74,7 @@ impl Crew {
             number,
             role: Role::new(),
             desk: Mutex::new(Desk::new(turn, listeners)),
-            seats: Mutex::default(),
-            spare: AtomicBool::new(false),
+            seats: Seats::new(),
             inline: AtomicBool::new(inline),
             method: AtomicUsize::new(0),
         }
@@ -94,10 +82,6 @@ impl Crew {
 
     pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn seats(&self) -> MutexGuard<'_, Seats> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The role's word, and whether it is lent.
@@ -113,7 +97,7 @@ impl Crew {
 
     /// Whether the leader may run a handler: somebody waits to take over from it should it be stuck.
     pub(super) fn may_lend(&self) -> bool {
-        self.spare.load(Ordering::Acquire)
+        self.seats.may_lend()
     }
 
     /// Nothing is missing that the leader could need.
@@ -123,85 +107,43 @@ impl Crew {
 
     /// Whether the leader waits for something other than a processor, and how long it has had one in its life.
     pub(super) fn leader_pulse(&self) -> (bool, Option<Duration>) {
-        let seats = self.seats();
-        seats.leader.as_ref().map_or((true, None), |leader| (leader.pulse.sleeps(), leader.pulse.ran()))
+        self.seats.leader(|leader| leader.map_or((true, None), |leader| (leader.pulse.sleeps(), leader.pulse.ran())))
     }
 
     /// Takes the role from a leader that is stuck in a handler, and gives it to the spare. False when it is back.
     pub(super) fn take_over(&self, server: &Shared, lent: Lent) -> bool {
         let method = self.method.load(Ordering::Relaxed);
-        if !self.role.take(lent) {
+        let taken = self.seats.take(&self.role, lent, |leader| {
+            // The thread is a worker from here on: counted before it can be back, to count itself off.
+            server.workers.adopt();
+            if let Some(leader) = leader {
+                leader.away.store(true, Ordering::SeqCst);
+            }
+        });
+        if !taken {
             return false;
         }
         if let Some(pace) = server.methods.pace(method) {
             pace.was_taken();
         }
-        // The thread is a worker from here on.
-        server.workers.adopt();
-        let spare = {
-            let mut seats = self.seats();
-            if let Some(leader) = seats.leader.take() {
-                leader.away.store(true, Ordering::SeqCst);
-            }
-            seats.promoted = true;
-            self.spare.store(false, Ordering::Release);
-            seats.spare.take()
-        };
         server.member_left();
-        if let Some(spare) = spare {
-            spare.unpark();
-        }
         true
-    }
-
-    /// Waits as the spare. False when there is one already, or the server stops.
-    fn rest(&self, server: &Shared) -> bool {
-        {
-            let mut seats = self.seats();
-            seats.coming = false;
-            if seats.spare.is_some() || seats.promoted {
-                return false;
-            }
-            seats.spare = Some(thread::current());
-            self.spare.store(true, Ordering::Release);
-        }
-        server.tell();
-        loop {
-            {
-                let mut seats = self.seats();
-                if std::mem::take(&mut seats.promoted) {
-                    return true;
-                }
-                if server.stop.load(Ordering::SeqCst) {
-                    seats.spare = None;
-                    self.spare.store(false, Ordering::Release);
-                    return false;
-                }
-            }
-            thread::park();
-        }
     }
 
     /// A spare is missing and none is on its way; true once, for the one who then starts it.
     pub(super) fn wants_spare(&self) -> bool {
-        let mut seats = self.seats();
-        let wants =
-            !self.is_complete() && seats.spare.is_none() && !seats.promoted && !seats.coming && seats.leader.is_some();
-        seats.coming |= wants;
-        wants
+        self.inline.load(Ordering::Relaxed) && self.seats.wants_spare()
     }
 
     /// The spare that was on its way does not come.
     pub(super) fn spare_failed(&self) {
-        self.seats().coming = false;
+        self.seats.spare_failed();
     }
 
     /// The server stops: the spare leaves.
     pub(in crate::server) fn dismiss(&self) {
         self.lane.wake();
-        if let Some(spare) = &self.seats().spare {
-            spare.unpark();
-        }
+        self.seats.dismiss();
     }
 
     /// What nobody will do any more.
@@ -243,9 +185,15 @@ impl Crew {
     /// Starts a thread of the lane, which leads at once or waits as the spare.
     fn spawn(server: &Arc<Shared>, number: usize, leads: bool, stack: Option<usize>) -> io::Result<()> {
         let away = Arc::new(AtomicBool::new(false));
-        server.crews[number].seats().coming |= !leads;
+        if !leads {
+            server.crews[number].seats.spare_comes();
+        }
         let (shared, mine) = (Arc::clone(server), Arc::clone(&away));
         let mut state = server.state();
+        if server.stop.load(Ordering::SeqCst) {
+            // Nobody would wait for its end: who stops the server has seen, or is about to see, that all have gone.
+            return Ok(());
+        }
         let mut thread = thread::Builder::new().name(format!("stolid-lane-{number}"));
         if let Some(bytes) = stack {
             thread = thread.stack_size(bytes);
@@ -261,8 +209,8 @@ impl Crew {
 /// The life of a lane's thread.
 fn serve(server: &Arc<Shared>, number: usize, mut leads: bool, away: &Arc<AtomicBool>) {
     let crew = &server.crews[number];
-    while leads || crew.rest(server) {
-        crew.seats().leader = Some(Leader { away: Arc::clone(away), pulse: Pulse::mine() });
+    while leads || crew.seats.rest(|| server.tell()) {
+        crew.seats.lead(Leader { away: Arc::clone(away), pulse: Pulse::mine() });
         if !crew.is_complete() {
             server.watch.rouse();
         }
@@ -270,6 +218,7 @@ fn serve(server: &Arc<Shared>, number: usize, mut leads: bool, away: &Arc<Atomic
             End::Over => break,
             End::Robbed => {
                 leads = false;
+                crew.seats.robbed();
                 if !server.member_returns(away) {
                     return;
                 }

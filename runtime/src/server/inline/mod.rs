@@ -11,4 +11,5 @@ mod jobs;
 pub(super) mod lead;
 mod pulse;
 mod role;
+mod seats;
 pub(super) mod watch;
