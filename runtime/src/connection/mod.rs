@@ -31,6 +31,7 @@ use mio::net::TcpStream;
 use crate::compression::Coding;
 use crate::context::{CancelCause, Ends};
 use crate::lane::Lane;
+use crate::lane::posts::{Listable, Listed};
 use crate::lane::timers::Due;
 use crate::metadata::Metadata;
 use crate::stream::effects::Effects;
@@ -182,8 +183,7 @@ pub(crate) struct Connection {
     pub(crate) socket: Arc<Socket>,
     pub(crate) lane: Arc<Lane>,
     token: usize,
-    /// Set by who puts the connection on the lane's ready list, cleared by the leader before it drives.
-    pub(crate) queued: AtomicBool,
+    listed: Listed,
     last_turn: AtomicU64,
     pub(crate) ends: Arc<Ends>,
     role: Role,
@@ -242,7 +242,7 @@ impl Connection {
             socket,
             lane: Arc::clone(lane),
             token,
-            queued: AtomicBool::new(false),
+            listed: Listed::new(),
             last_turn: AtomicU64::new(0),
             ends: Arc::new(ends),
             role,
@@ -413,6 +413,12 @@ impl Connection {
         if let Role::Server(calls) = &self.role {
             calls.gone(self);
         }
+    }
+}
+
+impl Listable for Connection {
+    fn listed(&self) -> &Listed {
+        &self.listed
     }
 }
 

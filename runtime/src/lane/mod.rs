@@ -13,15 +13,16 @@
 //! | 1 | registries: services, channel state, list of workers, who leads | user code, h2, I/O |
 //! | 2 | the core of a connection (never waited for: see `connection::kick`) | user code, parking |
 //! | 3 | h2's own mutex, implicit in every h2 call | |
-//! | 4 | leaves: inbox, outbox, command list, ready list, timers, waiters | anything else at all |
+//! | 4 | leaves: inbox, outbox, command list, ready list, timers, waiters, accounts of workers | anything else at all |
 //!
 //! h2 calls wakers at level 3, so that a waker touches level 4 alone. Threads are woken after the drive, under no lock.
 
+pub(crate) mod posts;
 pub(crate) mod spin;
 pub(crate) mod timers;
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,7 @@ use slab::Slab;
 
 use crate::connection::Connection;
 use crate::wait::WakeLane;
+use posts::Posts;
 use spin::{Lookout, Spin};
 use timers::Timers;
 
@@ -48,12 +50,8 @@ pub(crate) const FIRST_FOREIGN: usize = usize::MAX / 2;
 pub(crate) struct Lane {
     waker: Waker,
     registry: Registry,
-    ready: Mutex<Vec<Arc<Connection>>>,
-    /// Set by the first `post` after a turn, cleared by the leader before it takes the list: one system call a turn.
-    pending: AtomicBool,
+    posts: Posts<Connection>,
     connections: Mutex<Slab<Arc<Connection>>>,
-    /// Nobody will turn the lane any more. Set once, by who has joined its thread.
-    stopped: AtomicBool,
     pub(crate) timers: Timers,
     pub(crate) lookout: Lookout,
     /// Numbers the turns, so that a connection is driven once in each.
@@ -89,10 +87,8 @@ impl Lane {
         let lane = Self {
             waker,
             registry,
-            ready: Mutex::new(Vec::new()),
-            pending: AtomicBool::new(false),
+            posts: Posts::new(),
             connections: Mutex::new(Slab::new()),
-            stopped: AtomicBool::new(false),
             timers: Timers::new(),
             lookout: Lookout::new(spin),
             turns: AtomicU64::new(1),
@@ -146,50 +142,36 @@ impl Lane {
 
     /// Takes a connection that is dead off the list of those with something to do.
     pub(crate) fn forget(&self, connection: &Connection) {
-        let mut forgotten = Vec::new();
-        lock(&self.ready).retain(|other| {
-            let same = std::ptr::eq(Arc::as_ptr(other), connection);
-            if same {
-                forgotten.push(Arc::clone(other));
-            }
-            !same
-        });
-        // Dropped here, under no lock.
-        drop(forgotten);
+        self.posts.forget(connection);
     }
 
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// The last turn is over. What was left for the next one is forgotten, or the list would keep it alive.
+    /// The last turn is over: nobody will turn the lane any more. Called by who has joined its thread.
     pub(crate) fn stop(&self) {
-        self.stopped.store(true, Ordering::SeqCst);
-        let left = std::mem::take(&mut *lock(&self.ready));
-        // Dropped here, under no lock.
-        drop(left);
+        self.posts.stop();
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::SeqCst)
+        self.posts.is_stopped()
     }
 
     /// Leaves a connection for the lane's next turn.
     pub(crate) fn post(&self, connection: &Arc<Connection>) {
-        if !connection.queued.swap(true, Ordering::SeqCst) {
-            lock(&self.ready).push(Arc::clone(connection));
-        }
+        self.posts.list(connection);
         self.wake();
     }
 
     /// Something was posted that no turn has taken up.
     pub(crate) fn is_posted(&self) -> bool {
-        self.pending.load(Ordering::SeqCst)
+        self.posts.is_called()
     }
 
     /// Ends the leader's blocking poll.
     pub(crate) fn wake(&self) {
-        if !self.pending.swap(true, Ordering::SeqCst)
+        if self.posts.call()
             && let Err(error) = self.waker.wake()
         {
             tracing::error!(%error, "a lane could not be woken");
@@ -228,8 +210,6 @@ impl Lane {
             _ => {}
         }
         let number = self.turns.fetch_add(1, Ordering::Relaxed);
-        // Cleared before the list is taken: whoever posts later wakes the next poll.
-        self.pending.store(false, Ordering::SeqCst);
         self.collect(number, events, touched, &mut foreign);
         for connection in touched.drain(..) {
             connection.drive(true);
@@ -262,14 +242,11 @@ impl Lane {
                 }
             }
         }
-        let posted = std::mem::take(&mut *lock(&self.ready));
-        for connection in posted {
-            // Cleared before the drive: what is posted during it comes again.
-            connection.queued.store(false, Ordering::SeqCst);
+        self.posts.take(|connection| {
             if connection.touch(number) {
                 touched.push(connection);
             }
-        }
+        });
     }
 
     /// A list that was posted before the leader came here must not wait for the next event.
