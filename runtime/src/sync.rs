@@ -1,9 +1,10 @@
 //! The locks, atomics and thread calls of the state machines that a model checker walks through.
 //!
-//! The kick, the waiter and the worker claim import from here alone. Built as usual these are the
-//! standard library's; built with `--cfg stolid_loom` they are loom's, which runs the models of
-//! those files through every interleaving. `Arc` is the standard one in both builds: it guards
-//! nothing in these machines, and loom's cannot hold a trait object.
+//! The kick, the waiter, the worker claim, a lane's role, seats and ready list, and the helm of a
+//! client's connection import from here alone. Built as usual these are the standard library's;
+//! built with `--cfg stolid_loom` they are loom's, which runs the models of those files through
+//! every interleaving. `Arc` is the standard one in both builds: it guards nothing in these
+//! machines, and loom's cannot hold a trait object.
 
 use std::sync::PoisonError;
 

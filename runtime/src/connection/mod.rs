@@ -7,6 +7,7 @@
 mod buried;
 mod core;
 mod ending;
+mod helm;
 mod inbound;
 pub(crate) mod kick;
 pub(crate) mod lead;
