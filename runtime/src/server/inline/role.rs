@@ -69,7 +69,7 @@ impl Role {
 impl Role {
     /// The lending that goes on, if one does.
     fn lent(&self) -> Option<Lent> {
-        Lent::of(self.word.load(Acquire))
+        Lent::of(self.word())
     }
 }
 
@@ -155,6 +155,32 @@ mod model {
             let theirs = thief.join().unwrap();
             assert_eq!(lane.desk.load(Relaxed), mine + theirs, "work at the desk was lost");
             assert_eq!(mine + theirs, 2, "nobody leads, or two do");
+        });
+    }
+
+    /// The watch looks at one handler and takes the role under the next.
+    #[test]
+    fn a_lending_is_taken_while_it_lasts_and_no_later_one_for_it() {
+        loom::model(|| {
+            let lane = Lane::new();
+            let thief = {
+                let lane = Arc::clone(&lane);
+                thread::spawn(move || lane.role.lent().filter(|lent| lane.role.take(*lent)))
+            };
+            let mut back = Vec::new();
+            for _ in 0..2 {
+                let lent = lane.role.lend();
+                if !lane.role.regain(lent) {
+                    break;
+                }
+                back.push(lent);
+            }
+            let taken = thief.join().unwrap();
+            assert!(
+                taken.is_none_or(|taken| !back.contains(&taken)),
+                "the role was taken under a handler that nobody has looked at"
+            );
+            assert_eq!(taken.is_none(), back.len() == 2, "nobody leads, or two do");
         });
     }
 
