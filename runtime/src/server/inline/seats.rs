@@ -177,6 +177,7 @@ mod tests {
         assert!(!seats.wants_spare(), "one is on its way");
         let spare = seat(&seats);
         assert!(seats.may_lend());
+        assert!(!seats.wants_spare(), "one sits");
         assert!(!seats.rest(|| unreachable!("there is a spare")));
 
         let lent = role.lend();
@@ -344,7 +345,11 @@ mod model {
         fn assert_over(&self) {
             assert_eq!(self.leaders.load(Relaxed), 0, "somebody leads still");
             assert!(!self.seats.may_lend(), "a spare is counted on that has left");
-            assert!(lock(&self.seats.places).spare.is_none(), "a seat is taken by nobody");
+            let places = lock(&self.seats.places);
+            assert!(places.spare.is_none(), "a seat is taken by nobody");
+            assert!(!places.coming, "a spare is waited for that has come");
+            assert!(!places.promoted, "nobody has taken note of a promotion");
+            drop(places);
             assert_eq!(self.calls.load(Relaxed), 0, "a call was left lying");
             assert_eq!(
                 self.handled.load(Relaxed),
@@ -429,10 +434,14 @@ mod model {
         check(4, || {
             let lane = Lane::new(1);
             let mut threads = vec![lane.thread(true), lane.thread(false)];
-            if lane.take_over() && lane.seats.wants_spare() {
-                assert!(!lane.seats.wants_spare(), "one is on its way");
-                // It meets the one that was robbed, which wants the same seat.
-                threads.push(lane.thread(false));
+            if lane.take_over() {
+                if lane.seats.wants_spare() {
+                    assert!(!lane.seats.wants_spare(), "one is on its way");
+                    // It meets the one that was robbed, which wants the same seat.
+                    threads.push(lane.thread(false));
+                } else {
+                    assert!(lane.seats.may_lend(), "no spare, and nobody is to start one");
+                }
             }
             lane.stop();
             join(threads);
