@@ -261,6 +261,7 @@ mod model {
     use loom::thread;
 
     use super::*;
+    use crate::lane::posts::{Listable, Listed, Posts};
     use crate::wait::WakeLane;
 
     /// The poll: the peer's answers, and whether it was woken.
@@ -273,12 +274,21 @@ mod model {
     struct Lane {
         poll: Mutex<Poll>,
         news: Condvar,
-        called: AtomicBool,
+        posts: Posts<Nothing>,
+    }
+
+    /// Nothing is listed here: a call for the leader is all that a post is to the helm.
+    struct Nothing(Listed);
+
+    impl Listable for Nothing {
+        fn listed(&self) -> &Listed {
+            &self.0
+        }
     }
 
     impl WakeLane for Lane {
         fn wake(&self) {
-            if !self.called.swap(true, Ordering::AcqRel) {
+            if self.posts.call() {
                 lock(&self.poll).woken = true;
                 self.news.notify_all();
             }
@@ -321,7 +331,7 @@ mod model {
             if free {
                 lock(&helm.state).holder = Holder::Free;
             }
-            let lane = Lane { poll: Mutex::default(), news: Condvar::new(), called: AtomicBool::new(false) };
+            let lane = Lane { poll: Mutex::default(), news: Condvar::new(), posts: Posts::new() };
             Arc::new(Self {
                 helm,
                 lane: Arc::new(lane),
@@ -339,7 +349,7 @@ mod model {
         fn turn(&self, sleep: impl FnOnce(&mut dyn FnMut())) {
             let Ok(_turn) = self.turn.try_lock() else { panic!("two lead") };
             sleep(&mut || self.lane.sleep());
-            self.lane.called.swap(false, Ordering::AcqRel);
+            self.lane.posts.take(|_| {});
             let answers = std::mem::take(&mut lock(&self.lane.poll).answers);
             for answer in answers {
                 let waiter = {
@@ -390,7 +400,7 @@ mod model {
                     break;
                 }
             }
-            self.helm.leave(|| self.lane.called.load(Ordering::Acquire));
+            self.helm.leave(|| self.lane.posts.is_called());
         }
 
         /// As `Lead::keep`.
@@ -405,7 +415,7 @@ mod model {
                 match self.helm.next(|_| self.ticks) {
                     Step::Turn => {
                         self.turn(|sleep| sleep());
-                        self.helm.turned(|| self.lane.called.load(Ordering::Acquire));
+                        self.helm.turned(|| self.lane.posts.is_called());
                     }
                     Step::Rest | Step::Tick(_) => waiter.park(None),
                 }

@@ -36,7 +36,7 @@ pub(crate) trait Listable {
 ///
 /// # Locks
 /// `ready` is a leaf.
-pub(super) struct Posts<T> {
+pub(crate) struct Posts<T> {
     ready: Mutex<Vec<Arc<T>>>,
     called: AtomicBool,
     /// Nobody will take the list any more. Set once.
@@ -44,30 +44,30 @@ pub(super) struct Posts<T> {
 }
 
 impl<T: Listable> Posts<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { ready: Mutex::new(Vec::new()), called: AtomicBool::new(false), stopped: AtomicBool::new(false) }
     }
 
     /// Puts `item` on the list, unless it is there. The leader is to be called afterwards in either case: whoever has
     /// marked it may not have put it there yet.
-    pub(super) fn list(&self, item: &Arc<T>) {
+    pub(crate) fn list(&self, item: &Arc<T>) {
         if !item.listed().0.swap(true, AcqRel) {
             lock(&self.ready).push(Arc::clone(item));
         }
     }
 
     /// True when the leader's sleep must be ended; somebody else has seen to that otherwise.
-    pub(super) fn call(&self) -> bool {
+    pub(crate) fn call(&self) -> bool {
         !self.called.swap(true, AcqRel)
     }
 
     /// There was a call that no turn has heard.
-    pub(super) fn is_called(&self) -> bool {
+    pub(crate) fn is_called(&self) -> bool {
         self.called.load(Acquire)
     }
 
     /// Takes the list, after the leader's sleep. What was called for before this is to be looked at after it.
-    pub(super) fn take(&self, mut each: impl FnMut(Arc<T>)) {
+    pub(crate) fn take(&self, mut each: impl FnMut(Arc<T>)) {
         // Before the list is taken: whoever lists later ends the next sleep.
         self.called.swap(false, AcqRel);
         let taken = std::mem::take(&mut *lock(&self.ready));
@@ -79,7 +79,7 @@ impl<T: Listable> Posts<T> {
     }
 
     /// Takes something off the list that has no use for a turn any more. It keeps its mark, so that it is not listed again.
-    pub(super) fn forget(&self, item: &T) {
+    pub(crate) fn forget(&self, item: &T) {
         let mut forgotten = Vec::new();
         lock(&self.ready).retain(|other| {
             let same = std::ptr::eq(Arc::as_ptr(other), item);
@@ -94,7 +94,7 @@ impl<T: Listable> Posts<T> {
 
     /// The last turn is over. What was left for the next one is forgotten, or the list would keep it alive; so must be what is listed after
     /// this, by whoever lists it.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         // Before the list is emptied: whoever lists later sees it.
         self.stopped.store(true, Release);
         let left = std::mem::take(&mut *lock(&self.ready));
@@ -102,7 +102,7 @@ impl<T: Listable> Posts<T> {
         drop(left);
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Acquire)
     }
 }
