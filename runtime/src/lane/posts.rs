@@ -266,21 +266,33 @@ mod model {
             *woken = false;
         }
 
-        /// One turn that sleeps before; how many connections it has found.
+        /// One turn that sleeps before; how many connections it has found. They are driven as they are taken: what is marked still would be
+        /// missed by who posts from here on.
         fn turn(&self, mut drive: impl FnMut(&Arc<Connection>)) -> usize {
             self.poll();
-            self.take(&mut drive)
-        }
-
-        fn take(&self, mut drive: impl FnMut(&Arc<Connection>)) -> usize {
             let mut taken = Vec::new();
-            self.posts.take(|connection| taken.push(connection));
-            let twice =
-                taken.iter().enumerate().any(|(place, one)| taken[..place].iter().any(|other| Arc::ptr_eq(one, other)));
-            assert!(!twice, "one turn has taken a connection twice");
-            taken.iter().for_each(&mut drive);
+            self.posts.take(|connection| {
+                drive(&connection);
+                taken.push(connection);
+            });
+            assert_no_twins(&taken);
             taken.len()
         }
+
+        /// One turn that does not sleep, and takes everything before it drives, as `Lane::turn` does.
+        fn take(&self, drive: impl FnMut(&Arc<Connection>)) -> usize {
+            let mut taken = Vec::new();
+            self.posts.take(|connection| taken.push(connection));
+            assert_no_twins(&taken);
+            taken.iter().for_each(drive);
+            taken.len()
+        }
+    }
+
+    #[track_caller]
+    fn assert_no_twins(taken: &[Arc<Connection>]) {
+        let twin = |(place, one): (usize, &Arc<Connection>)| taken[..place].iter().any(|other| Arc::ptr_eq(one, other));
+        assert!(!taken.iter().enumerate().any(twin), "one turn has taken a connection twice");
     }
 
     fn check(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
