@@ -245,8 +245,10 @@ mod tests {
     fn nobody_leads_a_connection_that_is_gone() {
         let helm = Helm::new();
         turn_until_free(&helm);
+        assert!(helm.enter());
         helm.close();
-        assert!(!helm.enter());
+        helm.leave(|| false);
+        assert!(!helm.enter(), "also after one that led to the end");
     }
 }
 
@@ -362,11 +364,8 @@ mod model {
                 }
             }
             let posted = self.posted.load(Ordering::Relaxed);
-            let mut done = lock(&self.done);
-            if *done < posted {
-                *done = posted;
-                self.progress.notify_all();
-            }
+            *lock(&self.done) = posted;
+            self.progress.notify_all();
         }
 
         /// A call, from the sending on.
@@ -442,6 +441,13 @@ mod model {
             }
         }
 
+        fn wait_until_read(&self, number: usize) {
+            let mut done = lock(&self.done);
+            while !lock(&self.calls[number]).answered {
+                done = self.progress.wait(done).unwrap();
+            }
+        }
+
         /// The connection is gone, which the keeper hears of.
         fn end(&self, keeper: thread::JoinHandle<()>) {
             self.over.store(true, Ordering::Release);
@@ -490,6 +496,21 @@ mod model {
     #[test]
     fn a_lone_call_is_answered_while_the_keeper_ticks() {
         a_lone_call(true, true);
+    }
+
+    /// A GOAWAY, say, which comes while no call runs.
+    #[test]
+    fn what_comes_after_the_last_call_is_read() {
+        check(3, || {
+            let client = Client::new(true, true);
+            let keeper = spawn(&client, Client::keep);
+            let peer = spawn(&client, |client| client.answer(0));
+            client.call(0);
+            client.answer(1);
+            client.wait_until_read(1);
+            peer.join().unwrap();
+            client.end(keeper);
+        });
     }
 
     fn two_calls(free: bool) {
