@@ -9,6 +9,7 @@ use h2::Reason;
 
 use super::core::Core;
 use super::protocol::Protocol;
+use super::settings::Bounds;
 use super::settle::{self, lose};
 use super::{Connection, Role, settings};
 use crate::context::CancelCause;
@@ -200,10 +201,12 @@ impl Core {
 
     /// When this connection must be looked at even if nothing happens.
     fn next_deadline(&self, connection: &Connection) -> Option<Instant> {
-        let handshake =
-            (self.protocol.is_open() && self.silent(connection)).then(|| self.since + self.bounds.handshake_timeout);
-        let block = connection.socket.block_since().map(|since| since + self.bounds.handshake_timeout);
-        let stuck = connection.socket.stuck_since().map(|since| since + self.bounds.write_timeout);
+        let Bounds { handshake_timeout, write_timeout, .. } = self.bounds;
+        let silent = (self.protocol.is_open() && self.silent(connection)).then_some(self.since);
+        // A time past the end of the clock never comes.
+        let handshake = silent.and_then(|since| since.checked_add(handshake_timeout));
+        let block = connection.socket.block_since().and_then(|since| since.checked_add(handshake_timeout));
+        let stuck = connection.socket.stuck_since().and_then(|since| since.checked_add(write_timeout));
         let drained = self.draining.filter(|_| self.closing.is_none() && self.table.is_empty());
         let drained = drained.map(|since| since + settings::DRAIN_PING);
         let closing = self.closing.map(|since| since + settings::LINGER);

@@ -190,13 +190,13 @@ impl Lane {
         wait: impl FnOnce(&mut dyn FnMut()),
         mut foreign: impl FnMut(&Event),
     ) -> io::Result<()> {
-        let timeout = self.timeout(timeout);
+        let mut timeout = self.timeout(timeout);
         let mut polled = Ok(());
         let Turn { poll, events, touched, spin, spin_limit } = turn;
         events.clear();
         wait(&mut || {
             let found = spins && timeout != Some(Duration::ZERO) && {
-                spin.run(*spin_limit, || {
+                spin.run(*spin_limit, &mut timeout, || {
                     polled = poll.poll(events, Some(Duration::ZERO));
                     polled.is_err() || !events.is_empty()
                 })

@@ -24,8 +24,14 @@ pub(super) struct Spin {
 }
 
 impl Spin {
-    /// Calls `look` until it finds something, for `limit` at most; a limit of zero means never. False when the time is over, or it is not worth trying.
-    pub(super) fn run(&mut self, limit: Duration, mut look: impl FnMut() -> bool) -> bool {
+    /// Calls `look` until it finds something, for `limit` at most; a limit of zero means never. False when the time is over, or it is not worth
+    /// trying. `timeout` is how long there is to wait, and afterwards what is left of that.
+    pub(super) fn run(
+        &mut self,
+        limit: Duration,
+        timeout: &mut Option<Duration>,
+        mut look: impl FnMut() -> bool,
+    ) -> bool {
         if limit.is_zero() {
             return false;
         }
@@ -33,15 +39,18 @@ impl Spin {
             self.left -= 1;
             return false;
         }
-        let until = Instant::now() + limit;
+        let limit = timeout.map_or(limit, |timeout| timeout.min(limit));
+        // A time past the end of the clock is for ever.
+        let until = Instant::now().checked_add(limit);
         loop {
             if look() {
                 self.pause = 0;
                 return true;
             }
-            if Instant::now() >= until {
+            if until.is_some_and(|until| Instant::now() >= until) {
                 self.pause = (2 * self.pause + 1).min(LONGEST_PAUSE);
                 self.left = self.pause;
+                *timeout = timeout.map(|timeout| timeout.saturating_sub(limit));
                 return false;
             }
             // Whoever waits for this processor comes first: it may be the peer.
@@ -79,7 +88,7 @@ impl Lookout {
     pub(crate) fn wait(&self, noticed: impl FnMut() -> bool, sleep: impl FnOnce()) {
         self.waiting.fetch_add(1, Relaxed);
         if !self.limit.is_zero() && !self.looks.swap(true, Relaxed) {
-            HANDLERS.with_borrow_mut(|spin| spin.run(self.limit, noticed));
+            HANDLERS.with_borrow_mut(|spin| spin.run(self.limit, &mut None, noticed));
             self.looks.store(false, Relaxed);
         }
         sleep();
@@ -98,7 +107,7 @@ mod tests {
             let mut tries = 0;
             for _ in 0..waits {
                 let mut looked = false;
-                spin.run(Duration::from_nanos(1), || {
+                spin.run(Duration::from_nanos(1), &mut None, || {
                     looked = true;
                     finds
                 });
@@ -131,6 +140,20 @@ mod tests {
     #[test]
     fn without_a_limit_nobody_looks() {
         let mut spin = Spin::default();
-        assert!(!spin.run(Duration::ZERO, || unreachable!("nobody looks")));
+        assert!(!spin.run(Duration::ZERO, &mut None, || unreachable!("nobody looks")));
+    }
+
+    #[test]
+    fn a_look_without_end_ends_with_the_wait_it_is_for() {
+        let mut spin = Spin::default();
+        let mut left = Some(Duration::from_millis(1));
+        assert!(!spin.run(Duration::MAX, &mut left, || false));
+        assert_eq!(left, Some(Duration::ZERO));
+        let mut spin = Spin::default();
+        let mut looks = 0;
+        assert!(spin.run(Duration::MAX, &mut None, || {
+            looks += 1;
+            looks == 1_000
+        }));
     }
 }
