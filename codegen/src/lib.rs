@@ -48,8 +48,9 @@
 //! - Both modules have the names that go over the wire as constants: `SERVICE_NAME` (`"chat.v1.Chat"`), `METHODS` (all
 //!   paths), and in `paths` one for each method, as `paths::GET_ROOM` (`"/chat.v1.Chat/GetRoom"`).
 //! - `ChatServer` and `ChatClient` have `max_decoding_message_size`, `max_encoding_message_size`, `accept_compressed` and
-//!   `send_compressed`, for this service or client alone.
-//! - A method with the name of a function that the client has anyway (these four, `new`, `connect`, `clone`, `into`,
+//!   `send_compressed`, for this service or client alone; `ChatServer` has `inline_handlers` for its handlers, and
+//!   `inline_method("GetRoom", false)` for those of one method.
+//! - A method with the name of a function that the client has anyway (the first four, `new`, `connect`, `clone`, `into`,
 //!   `try_into`, `into_request`) has a trailing underscore on the client: `new_`. The server's trait keeps the name.
 //! - A method that is a keyword is escaped as prost does it: `r#type`, but `self_`, `super_`, `crate_`, `extern_`.
 //! - What has `deprecated = true` in the `.proto` file is `#[deprecated]`.

@@ -1,5 +1,7 @@
 //! Template of the server side: the trait that users implement and the wrapper that a server takes.
 
+use std::iter;
+
 use crate::code::{CALL_WIDTH, Code};
 use crate::constants;
 use crate::generator::ALLOW;
@@ -116,21 +118,21 @@ fn write_struct(service: &Service, options: &Options, code: &mut Code<'_>) {
     });
 }
 
-/// The functions that give the service back with one option changed: name, parameter and documentation.
-const SETTINGS: [(&str, &str, &[&str]); 4] = [
+/// The functions that give the service back with one option changed: name, parameters and documentation.
+const SETTINGS: [(&str, &[&str], &[&str]); 6] = [
     (
         "max_decoding_message_size",
-        "limit: usize",
+        &["limit: usize"],
         &["The largest message that is taken from a client, in bytes; the server's limit unless set."],
     ),
     (
         "max_encoding_message_size",
-        "limit: usize",
+        &["limit: usize"],
         &["The largest message that is sent to a client, in bytes; the server's limit unless set."],
     ),
     (
         "accept_compressed",
-        "encoding: ::stolid::CompressionEncoding",
+        &["encoding: ::stolid::CompressionEncoding"],
         &[
             "Takes requests compressed as `encoding`; more calls add more encodings.",
             "",
@@ -139,8 +141,22 @@ const SETTINGS: [(&str, &str, &[&str]); 4] = [
     ),
     (
         "send_compressed",
-        "encoding: ::stolid::CompressionEncoding",
+        &["encoding: ::stolid::CompressionEncoding"],
         &["Compresses responses as `encoding` for clients that accept it; as the server does unless set."],
+    ),
+    (
+        "inline_handlers",
+        &["inline: bool"],
+        &["Whether quick unary handlers may run on the thread that reads; as the server has it unless set."],
+    ),
+    (
+        "inline_method",
+        &["name: &str", "inline: bool"],
+        &[
+            "The same for one unary method, by its name in the `.proto` file; as the service has it unless set.",
+            "",
+            "With `false` each call of the method has a thread of its own.",
+        ],
     ),
 ];
 
@@ -162,15 +178,16 @@ fn write_inherent_impl(service: &Service, code: &mut Code<'_>) {
                 code.lines(["inner,", "options: ::core::default::Default::default(),"]);
             });
         });
-        for (name, parameter, docs) in SETTINGS {
-            let argument = parameter.split(':').next().unwrap_or_default();
+        for (name, parameters, docs) in SETTINGS {
+            let arguments: Vec<&str> = parameters.iter().filter_map(|parameter| parameter.split(':').next()).collect();
+            let parameters: Vec<&str> = iter::once("self").chain(parameters.iter().copied()).collect();
             code.line("");
             code.docs(docs);
             code.line("#[must_use]");
-            code.function(&format!("pub fn {name}"), &["self", parameter], "Self", |code| {
+            code.function(&format!("pub fn {name}"), &parameters, "Self", |code| {
                 code.block("Self {", "}", |code| {
                     code.line("inner: self.inner,");
-                    code.line(&format!("options: self.options.{name}({argument}),"));
+                    code.line(&format!("options: self.options.{name}({}),", arguments.join(", ")));
                 });
             });
         }

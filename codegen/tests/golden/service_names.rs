@@ -102,6 +102,26 @@ pub mod t_server {
                 options: self.options.send_compressed(encoding),
             }
         }
+
+        /// Whether quick unary handlers may run on the thread that reads; as the server has it unless set.
+        #[must_use]
+        pub fn inline_handlers(self, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_handlers(inline),
+            }
+        }
+
+        /// The same for one unary method, by its name in the `.proto` file; as the service has it unless set.
+        ///
+        /// With `false` each call of the method has a thread of its own.
+        #[must_use]
+        pub fn inline_method(self, name: &str, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_method(name, inline),
+            }
+        }
     }
 
     impl<S: T> ::stolid::server::Service for TServer<S> {
@@ -322,6 +342,26 @@ pub mod s_server {
             Self {
                 inner: self.inner,
                 options: self.options.send_compressed(encoding),
+            }
+        }
+
+        /// Whether quick unary handlers may run on the thread that reads; as the server has it unless set.
+        #[must_use]
+        pub fn inline_handlers(self, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_handlers(inline),
+            }
+        }
+
+        /// The same for one unary method, by its name in the `.proto` file; as the service has it unless set.
+        ///
+        /// With `false` each call of the method has a thread of its own.
+        #[must_use]
+        pub fn inline_method(self, name: &str, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_method(name, inline),
             }
         }
     }
@@ -546,6 +586,26 @@ pub mod send_server {
                 options: self.options.send_compressed(encoding),
             }
         }
+
+        /// Whether quick unary handlers may run on the thread that reads; as the server has it unless set.
+        #[must_use]
+        pub fn inline_handlers(self, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_handlers(inline),
+            }
+        }
+
+        /// The same for one unary method, by its name in the `.proto` file; as the service has it unless set.
+        ///
+        /// With `false` each call of the method has a thread of its own.
+        #[must_use]
+        pub fn inline_method(self, name: &str, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_method(name, inline),
+            }
+        }
     }
 
     impl<T: Send> ::stolid::server::Service for SendServer<T> {
@@ -768,6 +828,26 @@ pub mod clone_server {
                 options: self.options.send_compressed(encoding),
             }
         }
+
+        /// Whether quick unary handlers may run on the thread that reads; as the server has it unless set.
+        #[must_use]
+        pub fn inline_handlers(self, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_handlers(inline),
+            }
+        }
+
+        /// The same for one unary method, by its name in the `.proto` file; as the service has it unless set.
+        ///
+        /// With `false` each call of the method has a thread of its own.
+        #[must_use]
+        pub fn inline_method(self, name: &str, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_method(name, inline),
+            }
+        }
     }
 
     impl<T: Clone> ::stolid::server::Service for CloneServer<T> {
@@ -988,6 +1068,26 @@ pub mod result_server {
             Self {
                 inner: self.inner,
                 options: self.options.send_compressed(encoding),
+            }
+        }
+
+        /// Whether quick unary handlers may run on the thread that reads; as the server has it unless set.
+        #[must_use]
+        pub fn inline_handlers(self, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_handlers(inline),
+            }
+        }
+
+        /// The same for one unary method, by its name in the `.proto` file; as the service has it unless set.
+        ///
+        /// With `false` each call of the method has a thread of its own.
+        #[must_use]
+        pub fn inline_method(self, name: &str, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_method(name, inline),
             }
         }
     }
@@ -1213,6 +1313,26 @@ pub mod status_server {
                 options: self.options.send_compressed(encoding),
             }
         }
+
+        /// Whether quick unary handlers may run on the thread that reads; as the server has it unless set.
+        #[must_use]
+        pub fn inline_handlers(self, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_handlers(inline),
+            }
+        }
+
+        /// The same for one unary method, by its name in the `.proto` file; as the service has it unless set.
+        ///
+        /// With `false` each call of the method has a thread of its own.
+        #[must_use]
+        pub fn inline_method(self, name: &str, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_method(name, inline),
+            }
+        }
     }
 
     impl<T: Status> ::stolid::server::Service for StatusServer<T> {
@@ -1435,6 +1555,26 @@ pub mod arc_server {
             Self {
                 inner: self.inner,
                 options: self.options.send_compressed(encoding),
+            }
+        }
+
+        /// Whether quick unary handlers may run on the thread that reads; as the server has it unless set.
+        #[must_use]
+        pub fn inline_handlers(self, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_handlers(inline),
+            }
+        }
+
+        /// The same for one unary method, by its name in the `.proto` file; as the service has it unless set.
+        ///
+        /// With `false` each call of the method has a thread of its own.
+        #[must_use]
+        pub fn inline_method(self, name: &str, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_method(name, inline),
             }
         }
     }
@@ -1662,6 +1802,26 @@ pub mod self_server {
                 options: self.options.send_compressed(encoding),
             }
         }
+
+        /// Whether quick unary handlers may run on the thread that reads; as the server has it unless set.
+        #[must_use]
+        pub fn inline_handlers(self, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_handlers(inline),
+            }
+        }
+
+        /// The same for one unary method, by its name in the `.proto` file; as the service has it unless set.
+        ///
+        /// With `false` each call of the method has a thread of its own.
+        #[must_use]
+        pub fn inline_method(self, name: &str, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_method(name, inline),
+            }
+        }
     }
 
     impl<T: Self_> ::stolid::server::Service for SelfServer<T> {
@@ -1883,6 +2043,26 @@ pub mod chat_room_server {
             Self {
                 inner: self.inner,
                 options: self.options.send_compressed(encoding),
+            }
+        }
+
+        /// Whether quick unary handlers may run on the thread that reads; as the server has it unless set.
+        #[must_use]
+        pub fn inline_handlers(self, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_handlers(inline),
+            }
+        }
+
+        /// The same for one unary method, by its name in the `.proto` file; as the service has it unless set.
+        ///
+        /// With `false` each call of the method has a thread of its own.
+        #[must_use]
+        pub fn inline_method(self, name: &str, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_method(name, inline),
             }
         }
     }
@@ -2112,6 +2292,26 @@ pub mod http_server_server {
                 options: self.options.send_compressed(encoding),
             }
         }
+
+        /// Whether quick unary handlers may run on the thread that reads; as the server has it unless set.
+        #[must_use]
+        pub fn inline_handlers(self, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_handlers(inline),
+            }
+        }
+
+        /// The same for one unary method, by its name in the `.proto` file; as the service has it unless set.
+        ///
+        /// With `false` each call of the method has a thread of its own.
+        #[must_use]
+        pub fn inline_method(self, name: &str, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_method(name, inline),
+            }
+        }
     }
 
     impl<T: HttpServer> ::stolid::server::Service for HttpServerServer<T> {
@@ -2325,6 +2525,26 @@ pub mod nothing_server {
             Self {
                 inner: self.inner,
                 options: self.options.send_compressed(encoding),
+            }
+        }
+
+        /// Whether quick unary handlers may run on the thread that reads; as the server has it unless set.
+        #[must_use]
+        pub fn inline_handlers(self, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_handlers(inline),
+            }
+        }
+
+        /// The same for one unary method, by its name in the `.proto` file; as the service has it unless set.
+        ///
+        /// With `false` each call of the method has a thread of its own.
+        #[must_use]
+        pub fn inline_method(self, name: &str, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_method(name, inline),
             }
         }
     }

@@ -158,6 +158,26 @@ pub mod well_known_server {
                 options: self.options.send_compressed(encoding),
             }
         }
+
+        /// Whether quick unary handlers may run on the thread that reads; as the server has it unless set.
+        #[must_use]
+        pub fn inline_handlers(self, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_handlers(inline),
+            }
+        }
+
+        /// The same for one unary method, by its name in the `.proto` file; as the service has it unless set.
+        ///
+        /// With `false` each call of the method has a thread of its own.
+        #[must_use]
+        pub fn inline_method(self, name: &str, inline: bool) -> Self {
+            Self {
+                inner: self.inner,
+                options: self.options.inline_method(name, inline),
+            }
+        }
     }
 
     impl<T: WellKnown> ::stolid::server::Service for WellKnownServer<T> {

@@ -43,6 +43,9 @@ const WORKERS: usize = 8192;
 /// The stack of a handler's thread, bytes. Only what is touched costs memory.
 const STACK: usize = 2 * 1024 * 1024;
 
+/// The least that is taken for one, bytes: a call passes through code of ours on it, and a stack that overflows ends the process.
+const STACK_MIN: usize = 128 * 1024;
+
 /// A handler's thread without work leaves after this time.
 const WORKER_IDLE: Duration = Duration::from_secs(1);
 
@@ -186,7 +189,6 @@ pub struct ServerBuilder {
     options: ServiceOptions,
     limits: Limits,
     lanes: usize,
-    inline: bool,
     spin: Duration,
     workers: WorkerConfig,
 }
@@ -203,7 +205,6 @@ impl Default for ServerBuilder {
             options: ServiceOptions::default(),
             limits,
             lanes: cores.div_ceil(2).min(8),
-            inline: true,
             spin: LIMIT,
             workers,
         }
@@ -303,8 +304,9 @@ impl ServerBuilder {
     }
 
     /// Largest header list of a request, bytes, counted as RFC 9113 section 6.5.2 does (32 for each field besides its name and
-    /// value); 32 KiB unless set. The client is told (SETTINGS_MAX_HEADER_LIST_SIZE); a request beyond it is answered with HTTP
-    /// status 431, and one far beyond it ends its connection. Every waiting call may hold that much memory.
+    /// value); 32 KiB unless set: far more than requests have, and every waiting call may hold that much memory. The client is told
+    /// (SETTINGS_MAX_HEADER_LIST_SIZE); a request beyond it is answered with HTTP status 431, and one far beyond it ends its
+    /// connection. With zero every connection ends with its first request.
     pub fn max_header_list_size(mut self, bytes: u32) -> Self {
         self.limits.connection.header_list = bytes;
         self
@@ -341,8 +343,10 @@ impl ServerBuilder {
         self
     }
 
-    /// Most handler threads at a time; 8192 unless set. A call beyond it is refused at once with RESOURCE_EXHAUSTED: calls
-    /// never queue for a thread, for a queue behind blocked handlers can deadlock.
+    /// Most handler threads at a time; 8192 unless set: far more handlers than can compute at a time, for most of many wait, and
+    /// fewer threads than most systems allow a process. A call beyond it is refused at once with RESOURCE_EXHAUSTED: calls
+    /// never queue for a thread, for a queue behind blocked handlers can deadlock. With zero every call is refused. With more
+    /// than the system has threads for, a call whose thread cannot be started is refused in the same way.
     pub fn worker_limit(mut self, limit: usize) -> Self {
         self.workers.limit = limit;
         self
@@ -351,6 +355,9 @@ impl ServerBuilder {
     /// How long a thread that serves sockets looks for news before it sleeps; 50 µs unless set, and zero turns it off. For a client that waits for each
     /// answer this halves the time of a call, for going to sleep and waking up take longer than the way there and back. It is tried
     /// only while there is a processor free, and less and less often when nothing comes. A handler that waits for its peer looks for as long.
+    ///
+    /// The default is about what the sleep and the wake-up take, so that a look in vain costs no more than one that finds something
+    /// saves. A longer one helps where clients take that long to ask again, and keeps a core busy for as long; timers fire in time whatever it is.
     pub fn spin(mut self, limit: Duration) -> Self {
         self.spin = limit;
         self
@@ -360,18 +367,25 @@ impl ServerBuilder {
     /// A switch to another thread costs several times what a quick call costs. A handler that sleeps all the same delays the other calls of its
     /// lane by two milliseconds at most, one that computes by a few more: then another thread takes over, and handlers of that method
     /// have threads of their own until they are quick again. Without this every handler has one from the start.
+    ///
+    /// A service or a method can have it otherwise: the generated `ChatServer` has `inline_handlers` and `inline_method`.
     pub fn inline_handlers(mut self, inline: bool) -> Self {
-        self.inline = inline;
+        self.options = self.options.inline_handlers(inline);
         self
     }
 
-    /// The stack of a handler's thread, bytes; 2 MiB unless set.
+    /// The stack of a handler's thread, bytes; 2 MiB unless set, what threads of Rust's standard library have, and never less than
+    /// 128 KiB. Only what a handler has touched costs memory, so that a larger one is for deep recursion and a smaller one for systems
+    /// that count memory which was never touched. Where the system has no room for it, the calls that want a thread are refused
+    /// with RESOURCE_EXHAUSTED.
     pub fn worker_stack_size(mut self, bytes: usize) -> Self {
-        self.workers.stack_size = bytes;
+        self.workers.stack_size = bytes.max(STACK_MIN);
         self
     }
 
-    /// Threads that serve sockets; one for every two cores unless set, at least one.
+    /// Threads that serve sockets; one for every two cores unless set, for handlers need the cores too, and eight at most. Each takes
+    /// an event queue, and a second thread where [handlers run on it](Self::inline_handlers). Zero is one. More than there are cores
+    /// gain nothing, and where the system does not have as many, the server does not start.
     pub fn lanes(mut self, lanes: usize) -> Self {
         self.lanes = lanes.max(1);
         self
@@ -417,10 +431,11 @@ impl ServerBuilder {
         let listeners = Listeners::new(listeners, &lanes[0])
             .map_err(|error| Error::new(ErrorKind::Bind, addresses[0].to_string(), error))?;
         let methods = self.methods.into_table(&self.options);
+        let inline = methods.has_inline();
         let mut listeners = Some(listeners);
         let crews = lanes.iter().zip(turns).enumerate();
         let crews = crews
-            .map(|(number, (lane, turn))| Arc::new(Crew::new(lane, number, turn, listeners.take(), self.inline)))
+            .map(|(number, (lane, turn))| Arc::new(Crew::new(lane, number, turn, listeners.take(), inline)))
             .collect();
         let shared = Shared::new(methods, workers, self.limits, crews, addresses, stack_size, worker_limit);
         // From here on dropping the server stops what was started.

@@ -58,6 +58,16 @@ impl Methods {
         self.service = name_of(&service);
         self.options = ServiceOptions::default();
         service.register(self);
+        self.tell_unknown_names();
+    }
+
+    /// A setting for a method that is not there is most likely a misspelt one. It decides about speed alone, so that the server
+    /// starts all the same.
+    fn tell_unknown_names(&self) {
+        let Self { service, options, by_path, .. } = self;
+        for name in options.named_methods().filter(|name| !by_path.contains_key(&*format!("/{service}/{name}"))) {
+            tracing::warn!(service, method = name, "a setting is for a method that the service does not have");
+        }
     }
 
     /// Calls of methods that nobody has added.
@@ -78,6 +88,7 @@ impl Methods {
 
     /// Holds for the methods of this service that are added from here on.
     pub fn options(&mut self, options: ServiceOptions) {
+        self.tell_unknown_names();
         self.options = options;
     }
 
@@ -126,9 +137,10 @@ impl Methods {
     pub(super) fn into_table(self, server: &ServiceOptions) -> Table {
         let mut by_number: Vec<Arc<dyn Method>> = Vec::new();
         let mut serve = |path: Option<Arc<str>>, entry: Entry| -> Arc<dyn Method> {
-            let rules = entry.options.or(server).rules(entry.subtype.unwrap_or("proto"));
+            let options = entry.options.or(server);
+            let rules = options.rules(entry.subtype.unwrap_or("proto"));
             let Entry { unary, takes_one_request, subtype, run, .. } = entry;
-            let (number, pace) = (by_number.len(), unary.then(Pace::default));
+            let (number, pace) = (by_number.len(), (unary && options.is_inline()).then(Pace::default));
             let method: Arc<dyn Method> =
                 Arc::new(Served { path, number, pace, takes_one_request, subtype, rules, run });
             by_number.push(Arc::clone(&method));
@@ -159,7 +171,8 @@ impl<C> CodecMethods<'_, C> {
     fn insert(&mut self, name: &str, unary: bool, takes_one_request: bool, subtype: &'static str, run: Run) {
         let Methods { service, options, by_path, .. } = &mut *self.methods;
         let path: Arc<str> = format!("/{service}/{name}").into();
-        let entry = Entry { unary, takes_one_request, subtype: Some(subtype), options: options.clone(), run };
+        let options = options.of_method(name);
+        let entry = Entry { unary, takes_one_request, subtype: Some(subtype), options, run };
         if by_path.insert(path, entry).is_some() {
             tracing::warn!(service, method = name, "a service was added twice; the newer one answers");
         }
@@ -271,6 +284,11 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn find(&self, path: &str) -> Option<Arc<dyn Method>> {
         self.by_path.get(path).or(self.unknown.as_ref()).cloned()
+    }
+
+    /// Whether there are handlers that may run on a thread that reads.
+    pub(super) fn has_inline(&self) -> bool {
+        self.by_number.iter().any(|method| method.pace().is_some())
     }
 
     /// How long the handlers of the method with this number take.
