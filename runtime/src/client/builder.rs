@@ -9,7 +9,7 @@ use super::pool::Pool;
 use super::target::Target;
 use crate::code::Code;
 use crate::compression::{Accept, CompressionEncoding};
-use crate::connection::settings::LAST_STREAM;
+use crate::connection::settings::{self, Bounds, LAST_STREAM};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::lane::spin::LIMIT;
@@ -36,6 +36,7 @@ pub(super) struct Config {
     pub(super) idle_limit: Duration,
     /// The number of a connection's last stream.
     pub(super) last_stream: u32,
+    pub(super) bounds: Bounds,
 }
 
 /// Configures a [`Channel`].
@@ -51,6 +52,7 @@ pub struct ChannelBuilder {
     send: Option<CompressionEncoding>,
     max_connections: usize,
     spin: Duration,
+    bounds: Bounds,
 }
 
 impl ChannelBuilder {
@@ -65,6 +67,7 @@ impl ChannelBuilder {
             send: None,
             max_connections: 1,
             spin: LIMIT,
+            bounds: Bounds::default(),
         }
     }
 
@@ -126,8 +129,60 @@ impl ChannelBuilder {
 
     /// How long a call that waits alone looks for its answer before its thread sleeps; 50 µs unless set, and zero turns it off. Going to sleep and
     /// waking up take longer than the way to a near server and back. It is tried less and less often when nothing comes in time.
+    ///
+    /// The default is about what the sleep and the wake-up take, so that a look in vain costs no more than one that finds something
+    /// saves. A longer one helps where the server takes that long to answer, and keeps a core busy for as long; deadlines hold whatever it is.
     pub fn spin(mut self, limit: Duration) -> Self {
         self.spin = limit;
+        self
+    }
+
+    /// Bytes of one stream that may wait for company before they are sent at once, by the thread that queues the last of them;
+    /// 56 KiB unless set. Large writes of many messages cost least for each. The default is just below the 64 KiB that a
+    /// [`Sender`](crate::Sender) may queue, so that a thread which sends without a pause sends a pack before it would have to wait for room.
+    ///
+    /// Zero sends every message at once, for a system call each. More than a sender may queue means that this never sends anything:
+    /// messages leave as [`flush_delay`](Self::flush_delay) has it, and when their sender has to wait for room.
+    pub fn packing_size(mut self, bytes: usize) -> Self {
+        self.bounds.packing = settings::packing(bytes);
+        self
+    }
+
+    /// How soon after a write on its connection another message of a stream is written by the thread that sends it; 50 µs unless
+    /// set. A message that comes sooner is left to the thread that reads the connection, which wakes up for it and writes whatever
+    /// has been queued by then. So a lone message does not wait, and those of a burst share their system calls; the default is about
+    /// what waking that thread takes, so that leaving a message to it costs no more than that.
+    ///
+    /// Zero sends every message at once, for a system call each. With a long one every message is left to that thread: none waits
+    /// for the time to pass. Requests of unary calls are not concerned: each is written at once.
+    pub fn flush_delay(mut self, delay: Duration) -> Self {
+        self.bounds.flush_delay = delay;
+        self
+    }
+
+    /// What the server may send on one stream before the program has read it, bytes; 1 MiB unless set, and from 1 to 2^31 - 1
+    /// (SETTINGS_INITIAL_WINDOW_SIZE, RFC 9113 section 6.5.2). The default keeps a fast server busy over some milliseconds of round
+    /// trip. A large product of bandwidth and round trip wants more, many streams that are read slowly want less.
+    pub fn initial_stream_window_size(mut self, bytes: u32) -> Self {
+        self.bounds.stream_window = settings::window(bytes);
+        self
+    }
+
+    /// What the server may send on all streams of a connection together, bytes; 1 MiB unless set, as much as on one stream, and
+    /// from 65,535 to 2^31 - 1. It grows by what the program leaves unread, up to 1 GiB, so that streams which it reads slowly do not
+    /// stop its other calls.
+    pub fn initial_connection_window_size(mut self, bytes: u32) -> Self {
+        self.bounds.connection_window = settings::connection_window(bytes);
+        self
+    }
+
+    /// Largest header list of a response, bytes, counted as RFC 9113 section 6.5.2 does (32 for each field besides its name and
+    /// value), and as much again for its trailers; 32 KiB unless set: far more than responses have, and a bound on what a server makes this
+    /// side hold for each call. The server is told (SETTINGS_MAX_HEADER_LIST_SIZE). A call whose response begins with more fails with
+    /// INTERNAL; of trailers with more the fields that do not fit are left out, the status perhaps among them; what is far beyond it
+    /// ends its connection. With zero no call succeeds.
+    pub fn max_header_list_size(mut self, bytes: u32) -> Self {
+        self.bounds.header_list = bytes;
         self
     }
 
@@ -172,6 +227,7 @@ impl ChannelBuilder {
             spin: self.spin,
             idle_limit: IDLE_LIMIT,
             last_stream: LAST_STREAM,
+            bounds: self.bounds,
         };
         Ok((Target::parse(&self.target)?, config))
     }

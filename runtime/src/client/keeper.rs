@@ -140,6 +140,7 @@ fn serve(pool: &Pool, lane: &Arc<Lane>, turn: Turn, stream: TcpStream, peer: Soc
         wanted: pool.wanted(),
         idle_limit: pool.idle_limit(),
         last_stream: pool.config.last_stream,
+        bounds: pool.config.bounds,
     };
     let connection = lane.add(stream, |stream, token| Connection::client(stream, token, lane, ends, role))?;
     if pool.connected(&connection) {

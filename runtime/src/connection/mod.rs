@@ -5,6 +5,8 @@
 
 #[cfg(all(test, not(stolid_loom)))]
 mod buried;
+#[cfg(all(test, not(stolid_loom)))]
+mod company;
 mod core;
 mod ending;
 mod helm;
@@ -47,12 +49,6 @@ pub(crate) use opening::Opening;
 pub(crate) use pace::Pace;
 use places::Places;
 use settings::Bounds;
-
-/// A queued message waits at most about this long for company before it is sent.
-const FLUSH_DELAY: Duration = Duration::from_micros(50);
-
-/// Queued bytes of one stream that are sent without waiting for more.
-const PACK: usize = 56 * 1024;
 
 /// A call whose handler can start.
 pub(crate) struct Accepted {
@@ -148,6 +144,7 @@ pub(crate) struct ClientRole {
     pub(crate) idle_limit: Option<Duration>,
     /// The number of a stream after which no further one is opened.
     pub(crate) last_stream: u32,
+    pub(crate) bounds: Bounds,
 }
 
 /// What other threads ask of a connection, apart from streams with something to do.
@@ -195,6 +192,10 @@ pub(crate) struct Connection {
     idle_limit: Option<Duration>,
     /// Client: the number of a stream after which no further one is opened.
     last_stream: u32,
+    /// Queued bytes of one stream that are sent without waiting for more.
+    packing: usize,
+    /// How soon after a write further messages are left to the lane.
+    flush_delay: Duration,
     origin: Instant,
     /// Microseconds from `origin` to the last write; stored by the driver, read by senders.
     flushed: AtomicU64,
@@ -228,14 +229,15 @@ impl Connection {
     }
 
     pub(crate) fn client(stream: TcpStream, token: usize, lane: &Arc<Lane>, ends: Ends, role: ClientRole) -> Arc<Self> {
-        let ClientRole { events, lead, wanted, idle_limit, last_stream } = role;
+        let ClientRole { events, lead, wanted, idle_limit, last_stream, bounds } = role;
         let socket = Arc::new(Socket::new(stream, Expect::Settings, Instant::now()));
-        let core = Core::client(&socket, Bounds::default());
+        let core = Core::client(&socket, bounds);
         let connection = Self::new(socket, core, token, lane, ends, Role::Client(events));
         Arc::new(Self { lead: Some(lead), places: Places::new(wanted), idle_limit, last_stream, ..connection })
     }
 
     fn new(socket: Arc<Socket>, core: Core, token: usize, lane: &Arc<Lane>, ends: Ends, role: Role) -> Self {
+        let Bounds { packing, flush_delay, .. } = core.bounds;
         Self {
             kick: Kick::new(),
             core: Mutex::new(core),
@@ -251,6 +253,8 @@ impl Connection {
             places: Places::new(Arc::default()),
             idle_limit: None,
             last_stream: settings::LAST_STREAM,
+            packing,
+            flush_delay,
             origin: Instant::now(),
             flushed: AtomicU64::new(0),
             dead: AtomicBool::new(false),
@@ -316,14 +320,14 @@ impl Connection {
     /// A lone message must not wait; in a burst every system call saved counts. `newly`: the stream had nothing queued
     /// that a drive is already due for. `before` and `bytes`: what the stream had queued without the message, and has with it.
     pub(crate) fn message_queued(self: &Arc<Self>, newly: bool, before: usize, bytes: usize) {
-        if before < PACK && bytes >= PACK {
+        if before < self.packing && bytes >= self.packing {
             self.drive(false);
         } else if self.is_dead() || self.lane.is_stopped() {
             // Nobody turns the lane any more.
             self.drive(false);
         } else if newly {
             let flushed = Duration::from_micros(self.flushed.load(Ordering::Relaxed));
-            if self.origin.elapsed().saturating_sub(flushed) >= FLUSH_DELAY {
+            if self.origin.elapsed().saturating_sub(flushed) >= self.flush_delay {
                 self.drive(false);
             } else {
                 self.post();

@@ -78,7 +78,14 @@ pub(crate) const LINGER: Duration = Duration::from_secs(1);
 /// A draining peer that does not answer our PING in this time is closed without waiting for it, once it is idle.
 pub(crate) const DRAIN_PING: Duration = Duration::from_secs(1);
 
-/// What the peer of one connection may do, as configured.
+/// Queued bytes of one stream that are sent without waiting for more. Just below what a sender may queue, so that a pack is sent before its
+/// sender would have to wait for room.
+pub(crate) const PACKING: usize = 56 * 1024;
+
+/// How soon after a write further messages are left to the lane. About what it takes to wake the lane's thread.
+pub(crate) const FLUSH_DELAY: Duration = Duration::from_micros(50);
+
+/// What the peer of one connection may do, and how long messages to it wait for company, as configured.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     /// Server: streams open at a time.
@@ -95,6 +102,10 @@ pub(crate) struct Bounds {
     pub(crate) stream_window: u32,
     /// What it may send on all streams, beyond what slow readers hold, bytes.
     pub(crate) connection_window: u32,
+    /// Queued bytes of one stream that are sent without waiting for more; not zero.
+    pub(crate) packing: usize,
+    /// How soon after a write further messages are left to the lane.
+    pub(crate) flush_delay: Duration,
 }
 
 impl Default for Bounds {
@@ -107,6 +118,8 @@ impl Default for Bounds {
             resets: RESET_RATE,
             stream_window: STREAM_WINDOW,
             connection_window: CONNECTION_WINDOW,
+            packing: PACKING,
+            flush_delay: FLUSH_DELAY,
         }
     }
 }
@@ -119,6 +132,11 @@ pub(crate) fn window(bytes: u32) -> u32 {
 /// A connection's window as HTTP/2 allows it: SETTINGS cannot make it smaller than it begins.
 pub(crate) fn connection_window(bytes: u32) -> u32 {
     window(bytes).max(65_535)
+}
+
+/// Of zero bytes there are never more than before: the first byte is the one that is sent at once.
+pub(crate) fn packing(bytes: usize) -> usize {
+    bytes.max(1)
 }
 
 pub(crate) fn server(bounds: Bounds) -> h2::server::Builder {

@@ -383,6 +383,29 @@ impl ServerBuilder {
         self
     }
 
+    /// Bytes of one stream that may wait for company before they are sent at once, by the thread that queues the last of them;
+    /// 56 KiB unless set. Large writes of many messages cost least for each. The default is just below the 64 KiB that a
+    /// [`Sender`] may queue, so that a handler which sends without a pause sends a pack before it would have to wait for room.
+    ///
+    /// Zero sends every message at once, for a system call each. More than a sender may queue means that this never sends anything:
+    /// messages leave as [`flush_delay`](Self::flush_delay) has it, and when their sender has to wait for room.
+    pub fn packing_size(mut self, bytes: usize) -> Self {
+        self.limits.connection.packing = settings::packing(bytes);
+        self
+    }
+
+    /// How soon after a write on its connection another message of a stream is written by the thread that sends it; 50 µs unless
+    /// set. A message that comes sooner is left to the thread that serves the socket, which wakes up for it and writes whatever
+    /// has been queued by then. So a lone message does not wait, and those of a burst share their system calls; the default is about
+    /// what waking that thread takes, so that leaving a message to it costs no more than that.
+    ///
+    /// Zero sends every message at once, for a system call each. With a long one every message is left to that thread: none waits
+    /// for the time to pass. Answers of unary calls are not concerned: those that were handled in one turn are written together.
+    pub fn flush_delay(mut self, delay: Duration) -> Self {
+        self.limits.connection.flush_delay = delay;
+        self
+    }
+
     /// Threads that serve sockets; one for every two cores unless set, for handlers need the cores too, and eight at most. Each takes
     /// an event queue, and a second thread where [handlers run on it](Self::inline_handlers). Zero is one. More than there are cores
     /// gain nothing, and where the system does not have as many, the server does not start.

@@ -146,8 +146,8 @@ impl<T> Sender<T> {
         self.handle.disarmed.store(true, Ordering::Relaxed);
     }
 
-    /// Sends what is queued now, without waiting for more. Never needed for progress: a queued message leaves within
-    /// about 50 µs by itself.
+    /// Sends what is queued now, without waiting for more. Never needed for progress: a queued message leaves by itself, as
+    /// [`ServerBuilder::flush_delay`](crate::ServerBuilder::flush_delay) says.
     pub fn flush(&self) {
         self.stream().flush();
     }
