@@ -8,8 +8,14 @@
 //! | `inline` | `on`, `off` | [`ServerBuilder::inline_handlers`] |
 //! | `spin` | `on` (50 µs), `off` | [`ServerBuilder::spin`] and [`ChannelBuilder::spin`] |
 //! | `lanes` | a number from 1 | [`ServerBuilder::lanes`] |
+//! | `packing` | bytes | [`ServerBuilder::packing_size`] and [`ChannelBuilder::packing_size`] |
+//! | `flush` | microseconds | [`ServerBuilder::flush_delay`] and [`ChannelBuilder::flush_delay`] |
+//! | `stream_window` | bytes | [`ChannelBuilder::initial_stream_window_size`] |
+//! | `connection_window` | bytes | [`ChannelBuilder::initial_connection_window_size`] |
+//! | `header_list` | bytes | [`ChannelBuilder::max_header_list_size`] |
 
 use std::env::{self, VarError};
+use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -27,7 +33,15 @@ struct Config {
     inline: Option<bool>,
     spin: Option<Duration>,
     lanes: Option<usize>,
+    packing: Option<usize>,
+    flush: Option<Duration>,
+    stream_window: Option<u32>,
+    connection_window: Option<u32>,
+    header_list: Option<u32>,
 }
+
+/// The keys, for who has mistyped one.
+const KEYS: &str = "inline, spin, lanes, packing, flush, stream_window, connection_window and header_list";
 
 /// A server's builder as the environment configures it; instead of [`Server::builder`].
 ///
@@ -63,7 +77,12 @@ impl Config {
                     config.spin.replace(limit).is_some()
                 }
                 "lanes" => config.lanes.replace(count(key, value)?).is_some(),
-                _ => return Err(format!("there is no key {key:?}; there are inline, spin and lanes")),
+                "packing" => config.packing.replace(number(key, value)?).is_some(),
+                "flush" => config.flush.replace(Duration::from_micros(number(key, value)?)).is_some(),
+                "stream_window" => config.stream_window.replace(number(key, value)?).is_some(),
+                "connection_window" => config.connection_window.replace(number(key, value)?).is_some(),
+                "header_list" => config.header_list.replace(number(key, value)?).is_some(),
+                _ => return Err(format!("there is no key {key:?}; there are {KEYS}")),
             };
             if again {
                 return Err(format!("{key} is set twice"));
@@ -82,14 +101,35 @@ impl Config {
         if let Some(lanes) = self.lanes {
             builder = builder.lanes(lanes);
         }
+        if let Some(bytes) = self.packing {
+            builder = builder.packing_size(bytes);
+        }
+        if let Some(delay) = self.flush {
+            builder = builder.flush_delay(delay);
+        }
         builder
     }
 
-    fn channel(&self, builder: ChannelBuilder) -> ChannelBuilder {
-        match self.spin {
-            Some(limit) => builder.spin(limit),
-            None => builder,
+    fn channel(&self, mut builder: ChannelBuilder) -> ChannelBuilder {
+        if let Some(limit) = self.spin {
+            builder = builder.spin(limit);
         }
+        if let Some(bytes) = self.packing {
+            builder = builder.packing_size(bytes);
+        }
+        if let Some(delay) = self.flush {
+            builder = builder.flush_delay(delay);
+        }
+        if let Some(bytes) = self.stream_window {
+            builder = builder.initial_stream_window_size(bytes);
+        }
+        if let Some(bytes) = self.connection_window {
+            builder = builder.initial_connection_window_size(bytes);
+        }
+        if let Some(bytes) = self.header_list {
+            builder = builder.max_header_list_size(bytes);
+        }
+        builder
     }
 }
 
@@ -106,6 +146,10 @@ fn count(key: &str, value: &str) -> Result<usize, String> {
     number.ok_or_else(|| format!("{key} is a number from 1, not {value:?}"))
 }
 
+fn number<N: FromStr>(key: &str, value: &str) -> Result<N, String> {
+    value.parse().map_err(|_| format!("{key} is a number, not {value:?}"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::thread;
@@ -118,11 +162,15 @@ mod tests {
     use crate::echo::echo_server::EchoServer;
     use crate::handlers::{Handlers, note};
     use crate::watchdog::watched;
+    use crate::wire::{Setting, WireListener};
 
     #[test]
     fn nothing_set_leaves_the_builders_as_they_are() {
         assert_eq!(Config::parse(""), Ok(Config::default()));
-        assert_eq!(Config::default(), Config { inline: None, spin: None, lanes: None });
+        let Config { inline, spin, lanes, packing, flush, stream_window, connection_window, header_list } =
+            Config::default();
+        assert_eq!((inline, spin, lanes, packing, flush), (None, None, None, None, None));
+        assert_eq!((stream_window, connection_window, header_list), (None, None, None));
     }
 
     #[test]
@@ -133,7 +181,12 @@ mod tests {
         assert_eq!(parse("spin=on"), Config { spin: Some(Duration::from_micros(50)), ..Config::default() });
         assert_eq!(parse("spin=off"), Config { spin: Some(Duration::ZERO), ..Config::default() });
         assert_eq!(parse("lanes=12"), Config { lanes: Some(12), ..Config::default() });
-        let all = Config { inline: Some(false), spin: Some(SPIN), lanes: Some(1) };
+        assert_eq!(parse("packing=0"), Config { packing: Some(0), ..Config::default() });
+        assert_eq!(parse("flush=1000"), Config { flush: Some(Duration::from_millis(1)), ..Config::default() });
+        assert_eq!(parse("stream_window=1"), Config { stream_window: Some(1), ..Config::default() });
+        assert_eq!(parse("connection_window=65535"), Config { connection_window: Some(65_535), ..Config::default() });
+        assert_eq!(parse("header_list=4294967295"), Config { header_list: Some(u32::MAX), ..Config::default() });
+        let all = Config { inline: Some(false), spin: Some(SPIN), lanes: Some(1), ..Config::default() };
         assert_eq!(parse("inline=off,spin=on,lanes=1"), all);
         assert_eq!(parse("lanes=1,spin=on,inline=off"), all);
     }
@@ -150,6 +203,9 @@ mod tests {
             ("lanes=0", "from 1"),
             ("lanes=-1", "from 1"),
             ("lanes=two", "\"two\""),
+            ("packing=-1", "\"-1\""),
+            ("flush=50us", "\"50us\""),
+            ("header_list=4294967296", "is a number"),
             ("inline=on, spin=on", "\" spin\""),
             ("inline=on,", "KEY=VALUE"),
             ("inline=on,inline=off", "twice"),
@@ -174,6 +230,29 @@ mod tests {
         let mut threads =
             (0..2_000).map(|number| client.say(note(number)).expect("the server answers").into_inner().text);
         threads.any(|name| name.starts_with("stolid-lane"))
+    }
+
+    #[test]
+    fn the_settings_reach_the_channel_and_what_a_test_sets_wins() {
+        watched(|| {
+            let set = Config::parse("stream_window=70000,header_list=9000").expect("it is legal");
+            let own = [(70_000, 9_000), (80_000, 9_000)];
+            let builders: [fn(ChannelBuilder) -> ChannelBuilder; 2] =
+                [|builder| builder, |builder| builder.initial_stream_window_size(80_000)];
+            for ((window, list), builder) in own.into_iter().zip(builders) {
+                let listener = WireListener::bind();
+                let channel = builder(set.channel(Channel::builder(listener.target())));
+                let connecting = thread::spawn(move || channel.connect());
+                let mut wire = listener.accept_silently();
+                wire.send_settings(&[]);
+                wire.recv_preface();
+                let settings = wire.recv_settings();
+                assert!(settings.contains(&(Setting::INITIAL_WINDOW_SIZE, window)), "{settings:?}");
+                assert!(settings.contains(&(Setting::MAX_HEADER_LIST_SIZE, list)), "{settings:?}");
+                let connected = connecting.join().expect("no panic");
+                connected.expect("the script greets");
+            }
+        });
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::thread;
 
-use stolid::{Channel, Server, ServerBuilder};
+use stolid::{Channel, ChannelBuilder, Server, ServerBuilder};
 
 use crate::config;
 use crate::echo::echo_client::EchoClient;
@@ -110,4 +110,19 @@ pub fn scripted_server_with(settings: &[(Setting, u32)]) -> (EchoClient, Wire) {
     let connecting = thread::spawn(move || client_of(addr));
     let wire = listener.accept_with(settings);
     (connecting.join().expect("the client connects"), wire)
+}
+
+/// A client of ours whose channel `configure` has set up and whose server is a script.
+///
+/// # Panics
+/// When the client does not connect.
+#[track_caller]
+#[must_use]
+pub fn scripted_server_of(configure: impl FnOnce(ChannelBuilder) -> ChannelBuilder) -> (EchoClient, Wire) {
+    let listener = WireListener::bind();
+    let channel = configure(config::channel(listener.target()));
+    let connecting = thread::spawn(move || channel.connect());
+    let wire = listener.accept();
+    let channel = connecting.join().expect("connecting does not panic").expect("the script greets");
+    (EchoClient::new(channel), wire)
 }

@@ -171,6 +171,12 @@ impl Wire {
         self.socket.local_addr().expect("a connected socket has an address")
     }
 
+    /// The socket, for a test that goes on by itself: what was read so far is forgotten.
+    #[must_use]
+    pub fn into_socket(self) -> TcpStream {
+        self.socket
+    }
+
     /// Ends our side of the TCP connection with a FIN; reading goes on.
     ///
     /// # Panics
