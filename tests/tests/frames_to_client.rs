@@ -135,6 +135,29 @@ fn five_byte_frames_before_the_application_reads_do_not_end_the_connection() {
 }
 
 #[test]
+fn five_byte_frames_of_cancelled_calls_do_not_end_the_connection() {
+    watched(|| {
+        let (client, mut wire) = scripted_server();
+        for _ in 0..3 {
+            let (replies, stream) = open_repeat(&client, &mut wire);
+            wire.send_response_headers(stream);
+            drop(replies);
+            wire.recv_reset(stream);
+            // A server that has not heard of it yet.
+            wire.hold();
+            for _ in 0..10_000 {
+                wire.send_data(stream, &envelope(&[]), false);
+            }
+            wire.sync();
+        }
+        let (replies, stream) = open_repeat(&client, &mut wire);
+        wire.send_response_headers(stream);
+        wire.send_trailers(stream, "0");
+        assert_eq!(replies.count(), 0);
+    });
+}
+
+#[test]
 fn a_stream_that_nobody_reads_does_not_delay_the_others() {
     watched(|| {
         let filled = Gate::new();

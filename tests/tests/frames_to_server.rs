@@ -3,7 +3,7 @@
 use std::thread;
 
 use prost::Message;
-use stolid::Server;
+use stolid::{Server, Status};
 use stolid_tests::echo::{Count, Note};
 use stolid_tests::gate::Gate;
 use stolid_tests::handlers::{DO, Handlers, note, note_of};
@@ -185,6 +185,26 @@ fn five_byte_frames_before_the_handler_reads_do_not_end_the_connection() {
             gate.open();
             assert_eq!(counted(&wire.recv_reply(stream)).messages, 62_832);
         }
+    });
+}
+
+#[test]
+fn five_byte_frames_of_calls_that_are_over_do_not_end_the_connection() {
+    watched(|| {
+        let handlers = Handlers::new().gather(|_requests| Err(Status::aborted("enough")));
+        let server = serve(handlers);
+        let mut wire = Wire::client(server.local_addr());
+        for _ in 0..3 {
+            let stream = wire.open_call(GATHER, &[]);
+            assert_eq!(wire.recv_reply(stream).message(), "enough");
+            // A client that has not heard of it yet.
+            wire.hold();
+            for _ in 0..10_000 {
+                wire.send_data(stream, &envelope(&[]), false);
+            }
+            wire.sync();
+        }
+        assert_eq!(wire.unary_call(SAY, &[]).code(), 0);
     });
 }
 

@@ -31,9 +31,10 @@ pub(crate) const SEND_BUFFER: usize = 128 * 1024;
 /// Largest header block, bytes, counted as RFC 9113 section 10.5.1 does. h2's own default is 16 MiB.
 pub(crate) const HEADER_LIST: u32 = 32 * 1024;
 
-/// h2 charges unread small DATA frames against a budget and ends the whole connection when it is used up. Every drive
-/// takes all frames out of h2, so only what one read budget can hold must fit: frames of 9 bytes, charged 256 each.
-pub(crate) const DATA_FRAME_BUDGET: usize = 2 * 1024 * 1024;
+/// h2 charges unread small DATA frames against a budget and ends the whole connection when it is used up. There is nothing to bound: every
+/// drive takes all frames out of h2, and reads no more than its own budget. What comes for a stream that we have reset is charged too and
+/// never given back, so that any bound would end the connections of programs that cancel calls with small messages on the way.
+pub(crate) const DATA_FRAME_BUDGET: usize = usize::MAX;
 
 /// Streams a client may have open on one connection (server).
 pub(crate) const MAX_STREAMS: u32 = 1024;
