@@ -102,9 +102,9 @@ fn without_a_packing_size_a_message_is_sent_by_the_thread_that_sends_it() {
 #[test]
 fn with_a_long_flush_delay_most_messages_are_left_to_another_thread() {
     watched(|| {
-        let server = |builder: ServerBuilder| builder.flush_delay(Duration::MAX);
+        let server = |builder: ServerBuilder| builder.flush_delay(Duration::MAX).packing_size(usize::MAX);
         eventually("a server leaves them", || there_when_a_server_sends(server) <= BURST / 2);
-        let client = |builder: ChannelBuilder| builder.flush_delay(Duration::MAX);
+        let client = |builder: ChannelBuilder| builder.flush_delay(Duration::MAX).packing_size(usize::MAX);
         eventually("a client leaves them", || there_when_a_client_sends(client) <= BURST / 2);
     });
 }
