@@ -272,15 +272,15 @@ impl ServerBuilder {
     }
 
     /// What a client may send on one stream before a handler has read it, bytes; 1 MiB unless set, and from 1 to 2^31 - 1
-    /// (SETTINGS_INITIAL_WINDOW_SIZE, RFC 9113 section 6.5.2). A large product of bandwidth and round trip wants more, many
-    /// slow handlers want less.
+    /// (SETTINGS_INITIAL_WINDOW_SIZE, RFC 9113 section 6.5.2). The default keeps a fast client busy over some milliseconds of round
+    /// trip. A large product of bandwidth and round trip wants more, many slow handlers want less.
     pub fn initial_stream_window_size(mut self, bytes: u32) -> Self {
         self.limits.connection.stream_window = settings::window(bytes);
         self
     }
 
-    /// What a client may send on all streams of a connection together, bytes; 1 MiB unless set, and from 65,535 to 2^31 - 1.
-    /// It grows by what slow handlers leave unread, up to 16 MiB, so that they do not stop the other calls.
+    /// What a client may send on all streams of a connection together, bytes; 1 MiB unless set, as much as on one stream, and from
+    /// 65,535 to 2^31 - 1. It grows by what slow handlers leave unread, up to 16 MiB, so that they do not stop the other calls.
     pub fn initial_connection_window_size(mut self, bytes: u32) -> Self {
         self.limits.connection.connection_window = settings::connection_window(bytes);
         self
