@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use prost::Message;
-use stolid::{Code, Context, Response, Server, Status};
+use stolid::{Code, Context, Response, Server, ServerBuilder, Status};
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::gate::Gate;
 use stolid_tests::handlers::{DO, Handlers, count, note, relay};
@@ -36,10 +36,14 @@ struct Capped {
 impl Capped {
     /// `inline`: quick unary handlers run on the thread that reads.
     fn start(inline: bool) -> Self {
+        Self::start_with(|builder| builder.inline_handlers(inline))
+    }
+
+    fn start_with(configure: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         let (blocked, gate) = (Gate::new(), Gate::new());
         blocked.open();
         let handlers = blocking(&blocked, &gate);
-        let server = serve_with(handlers, |builder| builder.worker_limit(2).inline_handlers(inline));
+        let server = serve_with(handlers, |builder| configure(builder.worker_limit(2)));
         Self { server, blocked, gate }
     }
 
@@ -270,6 +274,24 @@ fn quick_calls_beside_one_that_blocks_are_answered_and_beside_two_refused() {
                 eventually("a quick call is answered again", quick);
             }
             wire.send_reset(first, Reason::CANCEL);
+        }
+    });
+}
+
+#[test]
+fn handlers_on_the_threads_of_several_lanes_count_at_once() {
+    watched(|| {
+        for _ in 0..20 {
+            let capped = Capped::start_with(|builder| builder.lanes(4).inline_handlers(true));
+            // Each has a lane to itself, whose thread is in the handler until another takes over.
+            let mut wires = [(); 3].map(|()| capped.wire());
+            let first = capped.block(&mut wires[0], SAY, "gate");
+            let second = capped.block(&mut wires[1], SAY, "gate");
+            capped.assert_full(&mut wires[2]);
+            capped.gate.open();
+            assert_eq!(wires[0].recv_reply(first).code(), 0);
+            assert_eq!(wires[1].recv_reply(second).code(), 0);
+            capped.assert_room(&mut wires[2]);
         }
     });
 }

@@ -220,17 +220,33 @@ impl Shared {
         self.wait(Some(patience), |_| self.watch.runs() && self.crews.iter().all(|crew| crew.is_complete()));
     }
 
-    /// Whether there is no thread for one more handler.
-    pub(super) fn is_full(&self) -> bool {
-        self.taken.load(Ordering::Relaxed) >= self.worker_limit
+    /// Counts one more handler; false when there are as many as there may be. The workers count their threads, but one that runs a
+    /// handler on the thread that reads is none of theirs until the role is taken from it.
+    fn take_place(&self) -> bool {
+        let free = |taken| (taken < self.worker_limit).then_some(taken + 1);
+        self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, free).is_ok()
     }
 
     /// Gives a call a thread of its own.
     pub(super) fn submit(&self, call: Accepted) {
         let Some(server) = self.myself.upgrade() else { return };
         // Counted from here on: a shutdown that begins while the thread starts waits for it as for any other.
-        self.taken.fetch_add(1, Ordering::SeqCst);
-        self.workers.submit(Box::new(Call { server, call }));
+        if self.take_place() {
+            self.workers.submit(Box::new(Call { server, call }));
+        } else {
+            self.refuse(&call, &Refusal::AtLimit { limit: self.worker_limit });
+        }
+    }
+
+    fn refuse(&self, call: &Accepted, why: &Refusal) {
+        self.calls_refused.fetch_add(1, Ordering::Relaxed);
+        let method = call.stream.state.method();
+        tracing::warn!(method, %why, "call refused");
+        let status = match why {
+            Refusal::Closed => Status::unavailable("the server is shutting down"),
+            Refusal::AtLimit { .. } | Refusal::NoThread(_) => Status::resource_exhausted(why.to_string()),
+        };
+        call.stream.finish(Finish::Trailers(Some(status)));
     }
 
     /// A thread of a lane neither leads nor waits for that any more.
@@ -289,9 +305,9 @@ pub(super) struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    pub(super) fn new(server: &'a Shared) -> Self {
-        server.taken.fetch_add(1, Ordering::SeqCst);
-        Self::counted(server)
+    /// `None` when as many handlers run as may.
+    pub(super) fn new(server: &'a Shared) -> Option<Self> {
+        server.take_place().then(|| Self::counted(server))
     }
 
     /// For a call that was counted when it was submitted.
@@ -336,14 +352,7 @@ impl Job for Call {
     }
 
     fn refuse(self: Box<Self>, why: Refusal) {
-        self.server.calls_refused.fetch_add(1, Ordering::Relaxed);
-        let method = self.call.stream.state.method();
-        tracing::warn!(method, %why, "call refused");
-        let status = match why {
-            Refusal::Closed => Status::unavailable("the server is shutting down"),
-            Refusal::AtLimit { .. } | Refusal::NoThread(_) => Status::resource_exhausted(why.to_string()),
-        };
-        self.call.stream.finish(Finish::Trailers(Some(status)));
+        self.server.refuse(&self.call, &why);
         drop(Running::counted(&self.server));
     }
 }

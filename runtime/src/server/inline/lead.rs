@@ -173,16 +173,17 @@ fn run<'a>(server: &Arc<Shared>, crew: &'a Crew, mut desk: MutexGuard<'a, Desk>)
         let Some(mut call) = desk.jobs.pop() else { break };
         let Some(pace) = call.method.pace() else { continue };
         let late = pace.expected() > SHORT && at.duration_since(began) > DELAY;
-        if !pace.is_quick() || late || !crew.may_lend() || server.is_full() {
+        let suits = pace.is_quick() && !late && crew.may_lend();
+        let Some(running) = suits.then(|| Running::new(server)).flatten() else {
             server.submit(call);
             continue;
-        }
+        };
         drop(desk);
         crew.method.store(call.method.number(), Ordering::Relaxed);
         let lent = crew.role.lend();
         server.watch.attend();
         LENT.set(Some(lent));
-        call.stream.without_flushing(|| execute(Running::new(server), &call));
+        call.stream.without_flushing(|| execute(running, &call));
         LENT.set(None);
         let place = call.place.take();
         drop(place);
