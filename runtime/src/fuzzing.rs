@@ -1,7 +1,9 @@
-//! The readers and writers of what travels between peers, as plain functions for the fuzz targets in `tests/fuzz`.
+//! The readers and writers of what travels between peers, as plain functions for the fuzz targets in `tests/fuzz` and for
+//! the small measurements in `tests/benches/micro`.
 //!
 //! cargo-fuzz sets `--cfg fuzzing`; without it this module does not exist. Nothing is decided here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -15,6 +17,37 @@ use crate::metadata::{InvalidMetadata, Metadata, binary, key};
 use crate::method_name::MethodName;
 use crate::protocol::{percent, request_head, response_head, timeout, trailers};
 use crate::status::Status;
+use crate::stream::outbox;
+
+/// `codec::encode_message`.
+///
+/// # Errors
+/// As there.
+pub fn encode_message<M: Message>(message: &M, limit: usize, out: &mut BytesMut) -> Result<(), Status> {
+    codec::encode_message(message, limit, out)
+}
+
+/// `outbox::Outbox`, as that of a call which is not retried.
+#[derive(Debug)]
+pub struct Outbox(outbox::Outbox);
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self(outbox::Outbox::new(Arc::default()))
+    }
+}
+
+impl Outbox {
+    /// `outbox::Outbox::push`: whether the envelope was queued.
+    pub fn push(&mut self, envelope: &mut BytesMut) -> bool {
+        self.0.push(envelope, None).is_ok()
+    }
+
+    /// `outbox::Outbox::take`.
+    pub fn take(&mut self, limit: usize) -> Bytes {
+        self.0.take(limit)
+    }
+}
 
 /// `codec::Assembler`.
 #[derive(Debug)]
