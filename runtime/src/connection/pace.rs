@@ -35,6 +35,12 @@ impl Pace {
         self.nanoseconds.store(old - old.div_ceil(WEIGHT).min(old) + new / WEIGHT, Relaxed);
     }
 
+    /// A handler has taken so long on the thread that reads, and nobody took the role from it. What is long of such a time is
+    /// mostly the machine's, which gave the processor to others.
+    pub(crate) fn took_in_turn(&self, time: Duration) {
+        self.took(time.min(TAKEN));
+    }
+
     /// The role was taken from under a handler, which goes on.
     pub(crate) fn was_taken(&self) {
         self.took(TAKEN);
@@ -68,6 +74,21 @@ mod tests {
         pace.was_taken();
         assert!(pace.is_quick());
         pace.was_taken();
+        assert!(!pace.is_quick());
+    }
+
+    #[test]
+    fn a_time_without_a_processor_does_not_make_a_method_slow_and_long_handlers_do() {
+        let pace = Pace::default();
+        for _ in 0..10 {
+            pace.took_in_turn(Duration::from_millis(30));
+            assert!(pace.is_quick());
+            for _ in 0..100 {
+                pace.took_in_turn(Duration::from_micros(2));
+            }
+        }
+        pace.took_in_turn(Duration::from_millis(3));
+        pace.took_in_turn(Duration::from_millis(3));
         assert!(!pace.is_quick());
     }
 

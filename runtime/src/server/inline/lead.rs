@@ -196,7 +196,7 @@ fn run<'a>(server: &Arc<Shared>, crew: &'a Crew, mut desk: MutexGuard<'a, Desk>)
         desk = crew.desk();
         desk.answered(connection);
         let now = Instant::now();
-        pace.took(now.duration_since(at));
+        pace.took_in_turn(now.duration_since(at));
         at = now;
         if at.duration_since(began) > TIME {
             break;
