@@ -2,6 +2,8 @@
 //!
 //! Reads Linux's `/proc`; the tests that use it run there.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -117,6 +119,23 @@ impl Process {
         Duration::from_millis(10 * ticks.sum::<u64>())
     }
 
+    /// How long each thread that it has now has run on a processor, to the nanosecond, by the kernel's number of the thread.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    #[track_caller]
+    #[must_use]
+    pub fn running_times(&self) -> BTreeMap<OsString, Duration> {
+        let tasks = fs::read_dir(self.proc.join("task")).expect("the process runs");
+        // The first number of the line are nanoseconds on a processor.
+        let ran = |task: fs::DirEntry| {
+            let line = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            let nanos = line.split_whitespace().next()?.parse().ok()?;
+            Some((task.file_name(), Duration::from_nanos(nanos)))
+        };
+        tasks.filter_map(|task| ran(task.ok()?)).collect()
+    }
+
     /// How many files and sockets it has open.
     ///
     /// # Panics
@@ -226,5 +245,6 @@ mod tests {
         assert!(process.resident_bytes() > 0);
         assert!(process.peak_resident_bytes() >= process.resident_bytes() / 2);
         assert!(process.open_files() >= 3);
+        eventually("a thread has run", || process.running_times().values().any(|time| !time.is_zero()));
     }
 }

@@ -1,9 +1,9 @@
 //! Stolid beside tonic, in one run: `cargo bench -p stolid-tests --bench targets`.
 //!
 //! Each line of the output is a JSON object: a row's name, our figure and tonic's (`theirs`), the one divided by the other
-//! (`ratio`), the target, whether it is met (`ok`; null where there is none), and the unit of both figures. A target is
-//! one for the ratio; that of calls beside others (the quick ones, and those that block) is one for our figure. What the
-//! run was like is on the standard error.
+//! (`ratio`), the target (of the ratio or of our figure), whether it is met (`ok`; null where there is none), and the unit of
+//! both figures. Where a measurement failed, `ok` is false and `error` says why; the program then ends with 1. A target that
+//! is missed does not end it so. What the run was like is on the standard error.
 //!
 //! | Flag | Means |
 //! | --- | --- |
@@ -11,12 +11,12 @@
 //! | `--only WORD` | only rows whose names hold the word |
 //! | `--seconds S` | how long one measurement takes, 1 by default |
 //! | `--current-thread` | tonic's server on a runtime with one thread, instead of one with workers |
-//! | `--build` | also builds a first program of each from nothing, which takes minutes; `--only cold` for nothing else |
+//! | `--build` | also builds a first program of each from nothing, which takes minutes; with `--only cold` nothing else |
 //!
 //! A figure is the median of three measurements; ours and theirs take turns. Servers and clients are processes of their
-//! own, namely this program again, so that the processor time of a server is that of nothing else. In rows that say
-//! "pinned" the server has the first processor for itself and the load the second. tonic's server has a worker for each processor it
-//! may use.
+//! own, namely this program again, so that the processor time of a server is that of nothing else; they end with it. In
+//! rows that say "pinned" the server has the first processor and the load the second. tonic's server has a worker for each
+//! processor it may use.
 
 mod flags;
 mod lab;

@@ -1,18 +1,23 @@
 //! A process that plays a part of a measurement: a server, or what calls it.
 //!
 //! It is this program again. It prints a line when it is ready, and then, for each line it is told, one with figures. It ends
-//! with its input.
+//! with its input, in the middle of a measurement too, and so does not outlive who started it.
 
+use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use stolid_tests::process::Process;
 
 use crate::Outcome;
+
+/// How a line begins that says why there are no figures.
+pub(crate) const FAILED: &str = "failed: ";
 
 /// How long a part may take for one line.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -23,6 +28,27 @@ pub(crate) struct Part {
     process: Child,
     input: ChildStdin,
     lines: Receiver<String>,
+}
+
+/// Processor time of a process up to a moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Spent {
+    /// In steps of 10 ms.
+    all: Duration,
+    /// To the nanosecond, but only of the threads that there were at the moment.
+    threads: BTreeMap<OsString, Duration>,
+}
+
+impl Spent {
+    /// What was spent between an earlier moment and this one.
+    pub(crate) fn since(&self, before: &Self) -> Duration {
+        let total = |spent: &Self| spent.threads.values().sum::<Duration>();
+        if total(before).is_zero() || before.threads.keys().any(|thread| !self.threads.contains_key(thread)) {
+            // A thread has ended, and what it has run is known to the step alone.
+            return self.all - before.all;
+        }
+        total(self) - total(before)
+    }
 }
 
 impl Drop for Part {
@@ -59,9 +85,13 @@ impl Part {
         Ok(Self { process, input, lines })
     }
 
-    /// The next line it prints.
+    /// The next line it prints; an error if that says why there are no figures.
     pub(crate) fn line(&self) -> Outcome<String> {
-        Ok(self.lines.recv_timeout(PATIENCE).map_err(|error| format!("no line of a part: {error}"))?)
+        let line = self.lines.recv_timeout(PATIENCE).map_err(|error| match error {
+            RecvTimeoutError::Timeout => format!("nothing is heard of a part for {PATIENCE:?}"),
+            RecvTimeoutError::Disconnected => "a part has ended without a word".to_owned(),
+        })?;
+        line.strip_prefix(FAILED).map_or(Ok(line.clone()), |reason| Err(reason.into()))
     }
 
     /// Has it measure once more.
@@ -69,6 +99,12 @@ impl Part {
         writeln!(self.input)?;
         let line = self.line()?;
         Ok(line.split_whitespace().map(str::parse).collect::<Result<_, _>>()?)
+    }
+
+    /// What it has spent of the processors so far.
+    pub(crate) fn spent(&self) -> Spent {
+        let process = self.process();
+        Spent { all: process.processor_time(), threads: process.running_times() }
     }
 
     /// What it costs.

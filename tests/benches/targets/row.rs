@@ -29,13 +29,16 @@ impl Figure {
     }
 }
 
-/// A row with its figures; one that could not be measured is missing.
+/// A row with its figures.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) figure: Figure,
     pub(crate) ours: Option<f64>,
+    /// None where ours is measured alone.
     pub(crate) theirs: Option<f64>,
+    /// Why a measurement failed, if one did; then no target is met, whatever the others gave.
+    pub(crate) error: Option<String>,
 }
 
 impl Row {
@@ -45,8 +48,11 @@ impl Row {
         ratio.is_finite().then_some(ratio)
     }
 
-    /// Whether the target is met; nothing where there is none.
-    fn is_met(&self) -> Option<bool> {
+    /// Whether the target is met; nothing where there is none and nothing failed.
+    pub(crate) fn is_met(&self) -> Option<bool> {
+        if self.error.is_some() {
+            return Some(false);
+        }
         match self.figure.target {
             Target::Open => None,
             Target::ShareAtMost(share) => Some(self.ratio().is_some_and(|ratio| ratio <= share)),
@@ -54,21 +60,30 @@ impl Row {
             Target::AtMost(most) => Some(self.ours.is_some_and(|ours| ours <= most)),
         }
     }
+
+    /// The target as it is read.
+    fn target(&self) -> String {
+        match self.figure.target {
+            Target::Open => "null".to_owned(),
+            Target::ShareAtMost(share) => format!(r#""ratio <= {share}""#),
+            Target::TimesAtLeast(times) => format!(r#""ratio >= {times}""#),
+            Target::AtMost(most) => format!(r#""ours <= {most}""#),
+        }
+    }
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let target = match self.figure.target {
-            Target::Open => None,
-            Target::ShareAtMost(target) | Target::TimesAtLeast(target) | Target::AtMost(target) => Some(target),
-        };
         let ok = self.is_met().map_or("null", |met| if met { "true" } else { "false" });
-        let [ours, theirs, ratio, target] = [self.ours, self.theirs, self.ratio(), target].map(number);
-        let Self { name, figure: Figure { unit, .. }, .. } = self;
-        write!(
-            f,
-            r#"{{"row":"{name}","ours":{ours},"theirs":{theirs},"ratio":{ratio},"target":{target},"ok":{ok},"unit":"{unit}"}}"#
-        )
+        let [ours, theirs, ratio] = [self.ours, self.theirs, self.ratio()].map(number);
+        let (Self { name, figure: Figure { unit, .. }, .. }, target) = (self, self.target());
+        write!(f, r#"{{"row":"{name}","ours":{ours},"theirs":{theirs},"ratio":{ratio},"target":{target},"ok":{ok},"#)?;
+        if let Some(error) = &self.error {
+            // Quotes and ends of lines would need to be escaped.
+            let error = error.replace(['"', '\\'], "'").replace(char::is_control, " ");
+            write!(f, r#""error":"{error}","#)?;
+        }
+        write!(f, r#""unit":"{unit}"}}"#)
     }
 }
 

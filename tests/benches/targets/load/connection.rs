@@ -91,7 +91,7 @@ impl Calls {
         self.heads.encode(call.path, &mut self.output);
         let length = self.output.len() - begin - FRAME_HEAD;
         self.output[begin..begin + 3].copy_from_slice(&(length as u32).to_be_bytes()[1..]);
-        frame(&mut self.output, DATA, END_STREAM, stream, &call.body);
+        frame(&mut self.output, DATA, if call.ends { END_STREAM } else { 0 }, stream, &call.body);
         stream
     }
 

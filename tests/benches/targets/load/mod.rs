@@ -24,11 +24,16 @@ const SAY: &str = "/testing.v1.Echo/Say";
 /// The server-streaming method whose notes say what to do.
 const REPEAT: &str = "/testing.v1.Echo/Repeat";
 
+/// The method that echoes a stream of bytes.
+const BIDI: &str = "/lab.Bench/Bidi";
+
 /// What is called, and with which bytes: the message in its envelope.
 #[derive(Clone, Debug)]
 struct Call {
     path: &'static str,
     body: Vec<u8>,
+    /// Whether no message follows.
+    ends: bool,
 }
 
 impl Call {
@@ -36,12 +41,17 @@ impl Call {
         let message = message.encode_to_vec();
         let length = u32::try_from(message.len()).expect("the messages here are small");
         let body = [&[0][..], &length.to_be_bytes(), &message].concat();
-        Self { path, body }
+        Self { path, body, ends: true }
     }
 
     /// An echo of a small message.
     fn echo() -> Self {
         Self::new(UNARY, &Req { payload: vec![5; SMALL as usize] })
+    }
+
+    /// The beginning of a stream of small messages: the first of them.
+    fn begun(path: &'static str) -> Self {
+        Self { path, ends: false, ..Self::echo() }
     }
 
     /// A note that says what to do.

@@ -7,17 +7,34 @@ mod stolid_server;
 mod tonic_client;
 mod tonic_server;
 
-use std::io;
 use std::str::FromStr;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use std::{io, process, thread};
 
 use crate::Outcome;
 use crate::load::{burst, closed_loop, held, open_loop};
+use crate::part::FAILED;
+
+/// What a load is told.
+static ORDERS: Mutex<Option<Receiver<()>>> = Mutex::new(None);
 
 /// Plays the part that the words name.
 pub(crate) fn play(words: &[String]) -> Outcome {
-    let words = Vec::from_iter(words.iter().map(String::as_str));
-    match words[..] {
+    let outcome = act(&Vec::from_iter(words.iter().map(String::as_str)));
+    if let Err(error) = &outcome {
+        println!("{FAILED}{}", error.to_string().replace('\n', " "));
+    }
+    outcome
+}
+
+fn act(words: &[&str]) -> Outcome {
+    // A server's threads are counted; it needs none for its input.
+    if words.first() != Some(&"serve") {
+        *ORDERS.lock().unwrap_or_else(PoisonError::into_inner) = Some(read_orders());
+    }
+    match *words {
         ["serve", "stolid", _workers] => stolid_server::serve(),
         ["serve", "tonic", workers] => tonic_server::serve(workers.parse()?),
         ["calls", port, connections, depth, span] => {
@@ -27,11 +44,14 @@ pub(crate) fn play(words: &[String]) -> Outcome {
         ["burst", port, connections, calls, text] => {
             burst::run(port.parse()?, connections.parse()?, calls.parse()?, text)
         }
-        ["hold", port, connections, streams] => held::run(port.parse()?, connections.parse()?, streams.parse()?),
-        ["client", stack, task, port, span] => {
-            let (task, span) = (task.parse()?, seconds(span)?);
-            let port = port.parse()?;
-            if stack == "tonic" { tonic_client::run(task, port, span) } else { stolid_client::run(task, port, span) }
+        ["hold", port, what, connections, streams] => {
+            held::run(port.parse()?, what, connections.parse()?, streams.parse()?)
+        }
+        ["client", "stolid", _workers, task, port, span] => {
+            stolid_client::run(task.parse()?, port.parse()?, seconds(span)?)
+        }
+        ["client", "tonic", workers, task, port, span] => {
+            tonic_client::run(workers.parse()?, task.parse()?, port.parse()?, seconds(span)?)
         }
         ["paced", how, nanos, count] => paced::run(how, Duration::from_nanos(nanos.parse()?), count.parse()?),
         _ => Err(format!("no part {words:?}").into()),
@@ -77,11 +97,24 @@ impl FromStr for Task {
     }
 }
 
+/// Reads the input on a thread of its own, which ends the process with it, whatever the others do.
+fn read_orders() -> Receiver<()> {
+    let (tell, orders) = mpsc::channel();
+    thread::spawn(move || {
+        for _order in io::stdin().lines().map_while(Result::ok) {
+            // Who does not listen yet hears it later.
+            let _told = tell.send(());
+        }
+        process::exit(0);
+    });
+    orders
+}
+
 /// Says that everything is ready, then measures and prints the figures for each line that comes in.
 pub(crate) fn each_time_told(mut measure: impl FnMut() -> Outcome<Vec<f64>>) -> Outcome {
+    let orders = ORDERS.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or("a load measures once")?;
     println!("ready");
-    for line in io::stdin().lines() {
-        line?;
+    for () in orders {
         let figures = Vec::from_iter(measure()?.iter().map(f64::to_string));
         println!("{}", figures.join(" "));
     }
@@ -91,7 +124,7 @@ pub(crate) fn each_time_told(mut measure: impl FnMut() -> Outcome<Vec<f64>>) -> 
 /// Keeps the process until its input ends.
 fn stay() -> Outcome {
     io::copy(&mut io::stdin(), &mut io::sink())?;
-    Ok(())
+    process::exit(0);
 }
 
 /// What a share of sorted times does not exceed, in microseconds.

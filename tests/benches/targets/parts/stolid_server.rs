@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use stolid::{DetachedSender, Request, Response, Sender, Server, Status, Streaming};
+use stolid::{Channel, DetachedSender, Request, Response, Sender, Server, Status, Streaming};
 use stolid_tests::echo::echo_client::EchoClient;
 use stolid_tests::echo::echo_server::{Echo, EchoServer};
 use stolid_tests::echo::{Count, Note};
@@ -13,8 +13,11 @@ use super::errand::Errand;
 use super::stay;
 use crate::{LARGEST, Outcome};
 
-/// A client of this very server.
+/// A client of this very server, from the first call on that needs it: its thread is none of a server at rest.
 static ITSELF: OnceLock<EchoClient> = OnceLock::new();
+
+/// Where this server is.
+static TARGET: OnceLock<String> = OnceLock::new();
 
 /// Streams that were detached; they stay open.
 static HELD: Mutex<Vec<DetachedSender<Note>>> = Mutex::new(Vec::new());
@@ -26,10 +29,19 @@ pub(super) fn serve() -> Outcome {
         .add_service(EchoServer::new(Errands))
         .max_decoding_message_size(LARGEST)
         .start("127.0.0.1:0")?;
-    let itself = EchoClient::connect(format!("http://{}", server.local_addr()))?;
-    ITSELF.set(itself).map_err(|_second| "one server a process")?;
+    TARGET.set(format!("http://{}", server.local_addr())).map_err(|_second| "one server a process")?;
     println!("{}", server.local_addr().port());
     stay()
+}
+
+fn itself() -> Result<&'static EchoClient, Status> {
+    if let Some(itself) = ITSELF.get() {
+        return Ok(itself);
+    }
+    let target = TARGET.get().ok_or_else(|| Status::unavailable("not ready yet"))?;
+    let channel = Channel::connect_lazy(target).map_err(|error| Status::internal(error.to_string()))?;
+    // Of two that come at once, one keeps its channel.
+    Ok(ITSELF.get_or_init(|| EchoClient::new(channel)))
 }
 
 struct Errands;
@@ -39,8 +51,7 @@ impl Echo for Errands {
         let note = request.into_inner();
         match Errand::of(&note.text) {
             Errand::Nest(depth) => {
-                let itself = ITSELF.get().ok_or_else(|| Status::unavailable("not ready yet"))?;
-                itself.say(Note { text: format!("nest {}", depth - 1), ..note.clone() })?;
+                itself()?.say(Note { text: format!("nest {}", depth - 1), ..note.clone() })?;
             }
             errand => errand.block(),
         }

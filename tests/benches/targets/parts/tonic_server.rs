@@ -1,6 +1,5 @@
 //! tonic's server of the same two services, written as its users do: what blocks goes to `spawn_blocking`.
 
-use std::process;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
@@ -78,14 +77,17 @@ pub(super) fn serve(workers: usize) -> Outcome {
     let itself = Endpoint::from_shared(format!("http://127.0.0.1:{port}"))?.connect_lazy();
     drop(entered);
     ITSELF.set(EchoClient::new(itself)).map_err(|_second| "one server a process")?;
-    thread::spawn(|| {
-        stay().expect("an input can be read");
-        process::exit(0);
-    });
     println!("{port}");
     let bench = BenchServer::new(Measured).max_decoding_message_size(LARGEST);
     let router = Server::builder().add_service(bench).add_service(EchoServer::new(Errands));
-    Ok(runtime.block_on(router.serve_with_incoming(incoming))?)
+    let served = router.serve_with_incoming(incoming);
+    if workers > 0 {
+        // Its workers do all, and this thread waits, as that of our server.
+        runtime.spawn(async move { served.await.expect("nothing ends the server") });
+        return stay();
+    }
+    thread::spawn(|| stay().expect("an input can be read"));
+    Ok(runtime.block_on(served)?)
 }
 
 struct Measured;

@@ -1,8 +1,10 @@
-//! How long the first build of a first program takes: a server with one method, release profile, nothing compiled before.
+//! How long the first build of a first program takes: a server with one method, release profile, nothing compiled before;
+//! and how many crates it needs.
 //!
 //! The crates must be on the machine already (`cargo fetch`); nothing is loaded from elsewhere. tonic's generator is given what
 //! `protoc` makes of the `.proto` file, ours reads the file itself.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -76,31 +78,68 @@ fn main() {
 "#;
 
 pub(super) fn rows(lab: &Lab) {
+    let figures = [Figure::new("crates beside the library", "crates", Target::AtMost(36.0))];
+    lab.compare("normal dependencies of a first server", &figures, crates);
     if lab.flags.build {
-        let figures = [Figure::new("seconds", "s", Target::Open)];
+        let figures = [Figure::new("seconds", "s", Target::ShareAtMost(0.5))];
         lab.compare("cold release build of a first server", &figures, build);
     }
 }
 
+fn crates(stack: Stack) -> Outcome<Vec<f64>> {
+    let folder = Folder::of_program(stack)?;
+    let mut cargo = folder.cargo();
+    let tree = cargo.args(["tree", "--offline", "--edges=normal", "--prefix=none", "--no-dedupe"]).output()?;
+    if !tree.status.success() {
+        return Err(format!("cargo tree: {}", String::from_utf8_lossy(&tree.stderr)).into());
+    }
+    let lines = String::from_utf8(tree.stdout)?;
+    // The program and the library are none of what the library brings along.
+    Ok(vec![BTreeSet::from_iter(lines.lines().filter(|line| !line.is_empty())).len() as f64 - 2.0])
+}
+
 fn build(stack: Stack) -> Outcome<Vec<f64>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the package lies in a workspace")?;
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("first-{}", stack.word()));
-    write(&folder, root, stack)?;
+    let folder = Folder::of_program(stack)?;
     let begun = Instant::now();
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--release", "--offline", "--quiet"]).current_dir(&folder);
-    let status = cargo.env("CARGO_TARGET_DIR", folder.join("target")).stdout(Stdio::null()).status()?;
+    let mut cargo = folder.cargo();
+    let status = cargo.args(["build", "--release", "--offline", "--quiet"]).stdout(Stdio::null()).status()?;
     let time = begun.elapsed();
-    fs::remove_dir_all(&folder)?;
     if status.success() { Ok(vec![time.as_secs_f64()]) } else { Err(format!("cargo ends with {status}").into()) }
+}
+
+/// A package and what is built of it; removed when dropped.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("{} is left: {error}", self.0.display());
+        }
+    }
+}
+
+impl Folder {
+    fn of_program(stack: Stack) -> Outcome<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the package lies in a workspace")?;
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("first-{}", stack.word()));
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(folder.join("src"))?;
+        let folder = Self(folder);
+        write(&folder.0, root, stack)?;
+        Ok(folder)
+    }
+
+    fn cargo(&self) -> Command {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(&self.0).env("CARGO_TARGET_DIR", self.0.join("target"));
+        cargo
+    }
 }
 
 /// Writes the package, with the versions that this workspace has.
 fn write(folder: &Path, root: &Path, stack: Stack) -> Outcome {
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
-    }
-    fs::create_dir_all(folder.join("src"))?;
     fs::write(folder.join("first.proto"), PROTO)?;
     let (manifest, build, main) = match stack {
         Stack::Stolid => (OUR_MANIFEST, OUR_BUILD, OUR_MAIN),

@@ -17,7 +17,7 @@ pub(super) fn rows(lab: &Lab) {
     };
     for place in [Place::Pinned, Place::Free] {
         for what in ["sleepers-of-the-same-method", "sleepers-of-another-method"] {
-            let name = format!("quick calls, every tenth with {}, {}", what.replace('-', " "), lab.label(place));
+            let name = format!("quick calls, every tenth with {}, {}", what.replace('-', " "), place.label());
             lab.alone(&name, &figures(500.0), || quick(lab, place, what));
         }
     }

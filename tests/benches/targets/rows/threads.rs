@@ -6,12 +6,11 @@ use crate::row::{Figure, Target};
 pub(super) fn rows(lab: &Lab) {
     let figures = [Figure::new("calls per second", "1/s", Target::TimesAtLeast(2.0))];
     for threads in [8, 64] {
-        for server in [Stack::Tonic, Stack::Stolid] {
+        for server in [Stack::Stolid, Stack::Tonic] {
             let name = format!("{threads} threads on one channel, server {}", server.word());
-            let task = format!("threads:{threads}");
             lab.compare(&name, &figures, |client| {
                 let (_server, port) = lab.serve(server, Place::Free)?;
-                lab.load(Place::Free, &["client", client.word(), &task, &port, &lab.seconds()])?.measure()
+                lab.client(client, lab.processors, Place::Free, &format!("threads:{threads}"), &port)
             });
         }
     }
