@@ -22,6 +22,8 @@ struct State {
     holder: Holder,
     /// Callers that wait while somebody else leads.
     waiting: usize,
+    /// The one that waits, where it is known that there is only one.
+    lone: Option<Arc<Waiter>>,
     idle_since: Instant,
     keeper: Option<Arc<Waiter>>,
     /// The keeper sleeps until it is woken: a caller leads.
@@ -32,8 +34,8 @@ struct State {
 
 /// Who leads, passed between callers and the keeper.
 ///
-/// The lead falls free only while no caller waits and nothing is posted to the lane. Whoever comes next takes it: a caller that
-/// waits, who posts (for the keeper), or the keeper after its tick.
+/// The lead falls free only while nothing is posted to the lane, and no caller waits but one that is woken to take it. Whoever comes next takes
+/// it: a caller that waits, who posts (for the keeper), or the keeper after its tick.
 ///
 /// # Threads
 /// [`enter`](Self::enter), [`stay_over`](Self::stay_over) and [`leave`](Self::leave) are the callers', [`board`](Self::board), [`next`](Self::next),
@@ -63,6 +65,7 @@ impl Helm {
         let state = State {
             holder: Holder::Keeper,
             waiting: 0,
+            lone: None,
             idle_since: Instant::now(),
             keeper: None,
             keeper_asleep: false,
@@ -74,19 +77,22 @@ impl Helm {
 
     /// A caller is about to wait. True when it leads meanwhile, and then [`leave`](Self::leave)s; else it waits, and then its
     /// [`stay_over`](Self::stay_over).
-    pub(super) fn enter(&self) -> bool {
+    pub(super) fn enter(&self, waiter: &Arc<Waiter>) -> bool {
         let mut state = lock(&self.state);
         if state.holder == Holder::Free && !state.closed {
             state.holder = Holder::Caller;
             return true;
         }
+        state.lone = (state.waiting == 0).then(|| Arc::clone(waiter));
         state.waiting += 1;
         false
     }
 
     /// A caller that waited while somebody else led waits no more.
     pub(super) fn stay_over(&self) {
-        lock(&self.state).waiting -= 1;
+        let mut state = lock(&self.state);
+        state.waiting -= 1;
+        state.lone = None;
     }
 
     /// A caller waits while somebody else leads.
@@ -161,12 +167,23 @@ impl Helm {
     }
 
     /// The keeper has turned the lane: after some quiet turns its lead falls free. `posted` as in [`leave`](Self::leave).
+    ///
+    /// A caller that makes one call after another waits nearly always, so that the lead would never come to it if that had to end first: it is
+    /// woken, looks, and leads if it has to wait on.
     pub(super) fn turned(&self, posted: impl FnOnce() -> bool) {
-        let mut state = lock(&self.state);
-        state.quiet = if state.waiting <= 1 { state.quiet + 1 } else { 0 };
-        if state.quiet >= QUIET_TURNS && state.waiting == 0 && !posted() {
+        let lone = {
+            let mut state = lock(&self.state);
+            state.quiet = if state.waiting <= 1 { state.quiet + 1 } else { 0 };
+            let few = state.waiting == 0 || (state.waiting == 1 && state.lone.is_some());
+            if state.quiet < QUIET_TURNS || !few || posted() {
+                return;
+            }
             state.holder = Holder::Free;
             state.idle_since = Instant::now();
+            state.lone.take()
+        };
+        if let Some(lone) = lone {
+            lone.wake();
         }
     }
 
@@ -195,31 +212,54 @@ mod tests {
     #[test]
     fn the_keeper_leads_first_and_lets_go_after_some_quiet_turns() {
         let helm = Helm::new();
-        assert!(!helm.enter(), "the keeper leads");
+        assert!(!helm.enter(&Waiter::current()), "the keeper leads");
         helm.turned(|| false);
         helm.stay_over();
         assert_eq!(turn_until_free(&helm), QUIET_TURNS - 1);
-        assert!(helm.enter(), "nobody leads");
+        assert!(helm.enter(&Waiter::current()), "nobody leads");
         assert_eq!(helm.next(|_| true), Step::Rest);
         helm.leave(|| false);
         assert!(matches!(helm.next(|_| false), Step::Tick(_)));
         assert_eq!(helm.next(|_| true), Step::Turn);
         helm.turned(|| false);
-        assert!(helm.enter(), "one quiet turn was enough");
+        assert!(helm.enter(&Waiter::current()), "one quiet turn was enough");
     }
 
     #[test]
-    fn the_lead_does_not_fall_free_while_a_caller_waits() {
-        let helm = Helm::new();
-        assert!(!helm.enter());
+    fn a_lone_caller_that_always_waits_comes_to_lead() {
+        let (helm, waiter) = (Helm::new(), Waiter::current());
+        waiter.begin();
+        assert!(!helm.enter(&waiter));
+        for _ in 1..QUIET_TURNS {
+            helm.turned(|| false);
+            assert_eq!(helm.next(|_| false), Step::Turn);
+        }
+        assert!(!waiter.is_noticed());
+        helm.turned(|| false);
+        assert!(waiter.is_noticed(), "it looks for itself now");
+        helm.stay_over();
+        assert!(helm.enter(&waiter));
+    }
+
+    #[test]
+    fn the_lead_does_not_fall_free_while_callers_wait() {
+        let (helm, waiter) = (Helm::new(), Waiter::current());
+        waiter.begin();
+        assert!(!helm.enter(&waiter) && !helm.enter(&waiter));
         for _ in 0..3 * QUIET_TURNS {
             helm.turned(|| false);
         }
         assert_eq!(helm.next(|_| false), Step::Turn);
         helm.stay_over();
+        for _ in 0..3 * QUIET_TURNS {
+            helm.turned(|| false);
+        }
+        assert_eq!(helm.next(|_| false), Step::Turn, "nobody knows which of them waits");
+        assert!(!waiter.is_noticed());
+        helm.stay_over();
         helm.turned(|| false);
-        assert!(helm.enter());
-        assert!(!helm.enter(), "somebody leads");
+        assert!(helm.enter(&waiter));
+        assert!(!helm.enter(&waiter), "somebody leads");
         assert!(helm.has_waiting());
         helm.leave(|| false);
         assert_eq!(helm.next(|_| false), Step::Turn, "the keeper follows");
@@ -229,7 +269,7 @@ mod tests {
     fn the_lead_does_not_fall_free_while_something_is_posted() {
         let helm = Helm::new();
         turn_until_free(&helm);
-        assert!(helm.enter());
+        assert!(helm.enter(&Waiter::current()));
         helm.leave(|| true);
         assert_eq!(helm.next(|_| false), Step::Turn);
         for _ in 0..2 * QUIET_TURNS {
@@ -245,10 +285,10 @@ mod tests {
     fn nobody_leads_a_connection_that_is_gone() {
         let helm = Helm::new();
         turn_until_free(&helm);
-        assert!(helm.enter());
+        assert!(helm.enter(&Waiter::current()));
         helm.close();
         helm.leave(|| false);
-        assert!(!helm.enter(), "also after one that led to the end");
+        assert!(!helm.enter(&Waiter::current()), "also after one that led to the end");
     }
 }
 
@@ -386,7 +426,7 @@ mod model {
 
         /// As `Lead::wait`, with one turn for others.
         fn wait(&self, waiter: &Arc<Waiter>) {
-            if !self.helm.enter() {
+            if !self.helm.enter(waiter) {
                 waiter.park(None);
                 self.helm.stay_over();
                 return;

@@ -39,7 +39,7 @@ impl Lead {
 
     /// Blocks a caller until it is woken or `deadline` passes; it reads the socket meanwhile if nobody else does.
     pub(crate) fn wait(&self, waiter: &Arc<Waiter>, deadline: Option<Instant>) {
-        if self.helm.enter() {
+        if self.helm.enter(waiter) {
             let _leaving = Leaving(self);
             self.lead_as_caller(waiter, deadline);
         } else {
