@@ -75,6 +75,8 @@ pub(crate) struct Stream {
     reader_gone: AtomicBool,
     /// Received bytes that the application has taken and the drive has not given back to the peer yet.
     taken: AtomicUsize,
+    /// A reader has waited for the peer since the last message was sent.
+    waited: AtomicBool,
     /// Server: set by `Sender::detach`, read when the handler returns.
     detached: AtomicBool,
     /// Server: the deadline is the server's, not the client's. Set before the handler starts.
@@ -124,6 +126,7 @@ impl Stream {
             flagged: AtomicBool::new(false),
             reader_gone: AtomicBool::new(false),
             taken: AtomicUsize::new(0),
+            waited: AtomicBool::new(false),
             detached: AtomicBool::new(false),
             own_deadline: AtomicBool::new(false),
             too_slow: AtomicBool::new(false),
@@ -163,6 +166,7 @@ impl Stream {
             |waiter| self.inbox().take(batch, Some(waiter)),
             |waiter| self.inbox().unwatch(waiter),
         );
+        self.waited.store(true, Ordering::Relaxed);
         waited.or_else(|timed_out| self.expired(batch, timed_out))
     }
 
@@ -291,7 +295,12 @@ impl Stream {
         // is seen here, for the outbox's lock was taken in between; if it comes after, the message is seen there.
         let listed = self.flagged.load(Ordering::Relaxed);
         let (connection, newly) = if listed { (self.connection(), false) } else { self.touch() };
-        connection.message_queued(newly, queued.before, queued.now);
+        if self.waited.load(Ordering::Relaxed) && self.waited.swap(false, Ordering::Relaxed) {
+            // An answer, most likely: the peer waits for it, however short the way there and back.
+            connection.drive(false);
+        } else {
+            connection.message_queued(newly, queued.before, queued.now);
+        }
     }
 
     /// Puts the stream on its connection's list of streams with something to do; true if it was not there. The caller
