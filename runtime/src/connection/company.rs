@@ -70,6 +70,10 @@ impl Method for Streams {
         false
     }
 
+    fn is_unary(&self) -> bool {
+        false
+    }
+
     fn number(&self) -> usize {
         0
     }

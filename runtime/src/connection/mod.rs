@@ -120,6 +120,8 @@ pub(crate) trait Method: Send + Sync {
     fn coding(&self, accepted: &[HeaderValue]) -> Coding;
     /// Whether exactly one request message is expected, so that the handler starts when it is there.
     fn takes_one_request(&self) -> bool;
+    /// One request and one response: a call takes as long as its handler.
+    fn is_unary(&self) -> bool;
     /// Its number in the server's table.
     fn number(&self) -> usize;
     /// How long its handlers take; `None` when each has a thread of its own whatever that is.

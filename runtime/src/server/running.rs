@@ -344,9 +344,11 @@ impl Job for Call {
         let Self { server, call } = *self;
         let began = Instant::now();
         execute(Running::counted(&server), &call);
+        let time = began.elapsed();
         if let Some(pace) = call.method.pace() {
-            let time = began.elapsed();
             pace.took(time);
+        }
+        if call.method.is_unary() {
             note_slow(&*call.method, time);
         }
     }

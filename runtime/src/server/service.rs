@@ -142,7 +142,7 @@ impl Methods {
             let Entry { unary, takes_one_request, subtype, run, .. } = entry;
             let (number, pace) = (by_number.len(), (unary && options.is_inline()).then(Pace::default));
             let method: Arc<dyn Method> =
-                Arc::new(Served { path, number, pace, takes_one_request, subtype, rules, run });
+                Arc::new(Served { path, unary, number, pace, takes_one_request, subtype, rules, run });
             by_number.push(Arc::clone(&method));
             method
         };
@@ -230,6 +230,7 @@ impl<C> fmt::Debug for CodecMethods<'_, C> {
 /// One method of a running server, with the handler behind it.
 struct Served {
     path: Option<Arc<str>>,
+    unary: bool,
     number: usize,
     pace: Option<Pace>,
     takes_one_request: bool,
@@ -257,6 +258,10 @@ impl Method for Served {
 
     fn takes_one_request(&self) -> bool {
         self.takes_one_request
+    }
+
+    fn is_unary(&self) -> bool {
+        self.unary
     }
 
     fn number(&self) -> usize {
