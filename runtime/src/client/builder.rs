@@ -151,8 +151,8 @@ impl ChannelBuilder {
     /// How soon after a write on its connection another message of a stream is written by the thread that sends it; 50 µs unless
     /// set. A message that comes sooner is left to the thread that reads the connection, which wakes up for it and writes whatever
     /// has been queued by then. So a lone message does not wait, nor the first one after a reader of its stream has waited for the server, and those of a
-    /// burst share their system calls; the default is about
-    /// what waking that thread takes, so that leaving a message to it costs no more than that.
+    /// burst share their system calls. The default is about what waking that thread takes, so that leaving a message to it costs no more
+    /// than that.
     ///
     /// Zero sends every message at once, for a system call each. With a long one every message is left to that thread: none waits
     /// for the time to pass. Requests of unary calls are not concerned: each is written at once.

@@ -397,8 +397,8 @@ impl ServerBuilder {
     /// How soon after a write on its connection another message of a stream is written by the thread that sends it; 50 µs unless
     /// set. A message that comes sooner is left to the thread that serves the socket, which wakes up for it and writes whatever
     /// has been queued by then. So a lone message does not wait, nor the first one after a reader of its stream has waited for the peer, and those of a
-    /// burst share their system calls; the default is about
-    /// what waking that thread takes, so that leaving a message to it costs no more than that.
+    /// burst share their system calls. The default is about what waking that thread takes, so that leaving a message to it costs no more
+    /// than that.
     ///
     /// Zero sends every message at once, for a system call each. With a long one every message is left to that thread: none waits
     /// for the time to pass. Answers of unary calls are not concerned: those that were handled in one turn are written together.

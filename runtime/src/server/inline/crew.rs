@@ -212,7 +212,7 @@ fn serve(server: &Arc<Shared>, number: usize, mut leads: bool, away: &Arc<Atomic
     while leads || crew.seats.rest(|| server.tell()) {
         crew.seats.lead(Leader { away: Arc::clone(away), pulse: Pulse::mine() });
         if !crew.is_complete() {
-            server.watch.rouse();
+            server.watch.wake();
         }
         match lead::lead(server, crew) {
             End::Over => break,

@@ -109,10 +109,10 @@ pub(super) fn lead(server: &Arc<Shared>, crew: &Arc<Crew>) -> End {
             return End::Over;
         }
         turn(server, crew, &mut desk);
-        match run(server, crew, desk) {
-            Ok(held) => desk = held,
-            Err(End::Robbed | End::Over) => return End::Robbed,
-        }
+        desk = match run(server, crew, desk) {
+            Some(held) => held,
+            None => return End::Robbed,
+        };
     }
 }
 
@@ -122,7 +122,7 @@ fn hand_over(server: &Arc<Shared>, crew: &Crew, lent: Lent) {
     }
     if crew.take_over(server, lent) {
         // Another spare is needed.
-        server.watch.rouse();
+        server.watch.wake();
     }
 }
 
@@ -162,10 +162,11 @@ fn turn(server: &Arc<Shared>, crew: &Crew, desk: &mut Desk) {
     }
 }
 
-/// Runs quick handlers, some at a time. The desk is let go of while one runs, and taken again only if the role is still ours.
-fn run<'a>(server: &Arc<Shared>, crew: &'a Crew, mut desk: MutexGuard<'a, Desk>) -> Result<MutexGuard<'a, Desk>, End> {
+/// Runs quick handlers, some at a time. The desk is let go of while one runs, and taken again only if the role is still ours:
+/// `None` when it was taken away.
+fn run<'a>(server: &Arc<Shared>, crew: &'a Crew, mut desk: MutexGuard<'a, Desk>) -> Option<MutexGuard<'a, Desk>> {
     if desk.jobs.is_empty() {
-        return Ok(desk);
+        return Some(desk);
     }
     let began = Instant::now();
     let mut at = began;
@@ -191,7 +192,7 @@ fn run<'a>(server: &Arc<Shared>, crew: &'a Crew, mut desk: MutexGuard<'a, Desk>)
         if !crew.role.regain(lent) {
             connection.drive(false);
             note_slow(&*call.method, at.elapsed());
-            return Err(End::Robbed);
+            return None;
         }
         desk = crew.desk();
         desk.answered(connection);
@@ -202,5 +203,5 @@ fn run<'a>(server: &Arc<Shared>, crew: &'a Crew, mut desk: MutexGuard<'a, Desk>)
             break;
         }
     }
-    Ok(desk)
+    Some(desk)
 }

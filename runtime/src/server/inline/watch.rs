@@ -119,12 +119,8 @@ impl Watch {
         }
     }
 
-    /// A spare is missing.
-    pub(super) fn rouse(&self) {
-        self.wake();
-    }
-
-    fn wake(&self) {
+    /// Has it look at once: a spare is missing, or it is to end.
+    pub(super) fn wake(&self) {
         if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
