@@ -30,6 +30,11 @@ impl Moment {
         format!("{:.3}", self.wall.timestamp())
     }
 
+    /// The same to the nanosecond: no two messages of one program have the same, so that an echo is told by it.
+    pub fn rfc3339_unique(&self) -> String {
+        format!("{:.9}", self.wall.timestamp())
+    }
+
     /// Time since an earlier moment; zero if it was not earlier.
     pub fn since(&self, earlier: &Self) -> Duration {
         self.instant.saturating_duration_since(earlier.instant)
@@ -85,6 +90,7 @@ mod tests {
         assert_eq!(clock.now().clock_time(), "14:26:52");
         assert_eq!(clock.now().precise_time(), "14:26:52.123");
         assert_eq!(clock.now().rfc3339(), "2026-11-21T13:26:52.123Z");
+        assert_eq!(clock.now().rfc3339_unique(), "2026-11-21T13:26:52.123900000Z");
         let later = clock.after(Duration::from_secs(10));
         assert_eq!(later.now().clock_time(), "14:27:02");
         assert_eq!(later.now().since(&clock.now()), Duration::from_secs(10));

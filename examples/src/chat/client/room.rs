@@ -97,7 +97,8 @@ impl App {
     fn send_to_room(&mut self, content: String) -> Option<()> {
         let CurrentRoom { name, stream: Some(stream) } = self.room.as_ref()? else { return None };
         let now = self.screen.now();
-        let stamp = now.rfc3339();
+        // What the room says of itself has another precision, and is never taken for the echo.
+        let stamp = now.rfc3339_unique();
         let message = ChatMessage { room: name.clone(), sender: self.name.clone(), content, timestamp: stamp.clone() };
         let status = match stream.requests.send_timeout(message, SEND_TIMEOUT) {
             Ok(()) => {

@@ -40,7 +40,7 @@ fn say_lines(requests: &Sender<ChatMessage>, you: &ChatMessage, awaited: &Awaite
         let content = line.ok()?;
         // A message without content says nothing.
         if !content.trim().is_empty() {
-            let timestamp = SystemClock.now().rfc3339();
+            let timestamp = SystemClock.now().rfc3339_unique();
             awaited.begin(&timestamp);
             requests.send(ChatMessage { content, timestamp, ..you.clone() }).ok()?;
             awaited.wait();
