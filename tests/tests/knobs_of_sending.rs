@@ -1,15 +1,16 @@
-//! Knobs that change when and how much the two sides send: packs, windows, header lists.
+//! Knobs that change when and how much the two sides send: packs, windows, header lists, frames.
 
 use std::io::Read;
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use prost::Message;
-use stolid::{Channel, ChannelBuilder, Code, Request, Response, ServerBuilder, Status};
+use stolid::{Channel, ChannelBuilder, Code, Request, Response, Server, ServerBuilder, Status};
 use stolid_tests::config;
 use stolid_tests::echo::echo_client::EchoClient;
+use stolid_tests::echo::echo_server::EchoServer;
 use stolid_tests::echo::{Count, Note};
 use stolid_tests::handlers::{Handlers, note, note_of};
 use stolid_tests::pair::{client_of, scripted_server_of, serve_with};
@@ -130,60 +131,83 @@ fn a_lone_message_waits_for_nothing_however_long_the_flush_delay_and_large_the_p
     });
 }
 
+/// What one side lets the other do: a stream's window, the connection's window, the header list and a frame, in bytes.
+type Advertised = [u32; 4];
+
+const GIVEN_AND_ADVERTISED: [(Advertised, Advertised); 4] = [
+    ([65_535, 65_535, 16_384, 16_384], [65_535, 65_535, 16_384, 16_384]),
+    ([200_000, 300_000, 1 << 20, 40_000], [200_000, 300_000, 1 << 20, 40_000]),
+    ([u32::MAX; 4], [(1 << 31) - 1, (1 << 31) - 1, u32::MAX, (1 << 24) - 1]),
+    ([0; 4], [1, 65_535, 0, 16_384]),
+];
+
+const ADVERTISED_UNLESS_SET: Advertised = [1 << 20, 1 << 20, 32 << 10, 64 << 10];
+
 #[test]
 fn a_channel_advertises_what_it_was_given() {
     watched(|| {
-        let (most, default) = ((1 << 31) - 1, 1 << 20);
-        let cases: [([u32; 3], [u32; 3]); 4] = [
-            ([65_535, 65_535, 16_384], [65_535, 65_535, 16_384]),
-            ([200_000, 300_000, 1 << 20], [200_000, 300_000, 1 << 20]),
-            ([u32::MAX, u32::MAX, u32::MAX], [most, most, u32::MAX]),
-            ([0, 0, 0], [1, 65_535, 0]),
-        ];
-        for (given, expected) in cases {
-            assert_eq!(advertised(|builder| with_windows(builder, given)), expected, "{given:?}");
+        for (given @ [stream, connection, header_list, frame], expected) in GIVEN_AND_ADVERTISED {
+            let listener = WireListener::bind();
+            let builder = config::channel(listener.target());
+            let builder = builder.initial_stream_window_size(stream).initial_connection_window_size(connection);
+            let builder = builder.max_header_list_size(header_list).max_frame_size(frame);
+            assert_eq!(advertised_by_a_channel(&listener, builder), expected, "{given:?}");
         }
         // Not as the whole suite is configured, for these are the defaults.
-        assert_eq!(advertised(|builder| with_windows(builder, [default, default, 32_768])), advertised_unless_set());
+        let listener = WireListener::bind();
+        assert_eq!(advertised_by_a_channel(&listener, Channel::builder(listener.target())), ADVERTISED_UNLESS_SET);
     });
 }
 
-fn with_windows(builder: ChannelBuilder, [stream, connection, header_list]: [u32; 3]) -> ChannelBuilder {
-    let builder = builder.initial_stream_window_size(stream).initial_connection_window_size(connection);
-    builder.max_header_list_size(header_list)
+#[test]
+fn a_server_advertises_what_it_was_given() {
+    watched(|| {
+        for (given @ [stream, connection, header_list, frame], expected) in GIVEN_AND_ADVERTISED {
+            let server = serve_with(Handlers::new(), |builder| {
+                let builder = builder.initial_stream_window_size(stream).initial_connection_window_size(connection);
+                builder.max_header_list_size(header_list).max_frame_size(frame)
+            });
+            assert_eq!(advertised_by_a_server(&server), expected, "{given:?}");
+        }
+        let server = Server::builder().add_service(EchoServer::new(Handlers::new())).start((Ipv4Addr::LOCALHOST, 0));
+        assert_eq!(advertised_by_a_server(&server.expect("it starts")), ADVERTISED_UNLESS_SET);
+    });
 }
 
-fn advertised(configure: impl FnOnce(ChannelBuilder) -> ChannelBuilder) -> [u32; 3] {
-    let listener = WireListener::bind();
-    let expected_of = configure(config::channel(listener.target()));
-    advertised_by(&listener, expected_of)
+fn advertised_by_a_server(server: &Server) -> Advertised {
+    let mut wire = Wire::dial(server.local_addr());
+    wire.send_preface();
+    wire.send_settings(&[]);
+    advertised(&mut wire)
 }
 
-fn advertised_unless_set() -> [u32; 3] {
-    let listener = WireListener::bind();
-    advertised_by(&listener, Channel::builder(listener.target()))
-}
-
-/// A stream's window, the connection's window and the header list as a server reads them.
-fn advertised_by(listener: &WireListener, builder: ChannelBuilder) -> [u32; 3] {
+fn advertised_by_a_channel(listener: &WireListener, builder: ChannelBuilder) -> Advertised {
     let connecting = thread::spawn(move || builder.connect());
     let mut wire = listener.accept_silently();
     wire.send_settings(&[]);
     wire.recv_preface();
-    let settings = wire.recv_settings();
+    let advertised = advertised(&mut wire);
     let _channel = connecting.join().expect("no panic").expect("the script greets");
+    advertised
+}
+
+/// What the peer's first SETTINGS say.
+fn advertised(wire: &mut Wire) -> Advertised {
+    let settings = wire.recv_settings();
     let setting = |wanted, unless| {
         let found = settings.iter().find(|(name, _)| *name == wanted);
         found.map_or(unless, |(_, value)| *value)
     };
-    // The rest of the connection's window came with the SETTINGS, or before the answer to a PING.
+    // The rest of the connection's window comes with the SETTINGS, or at the latest in the turn that answers a PING.
+    wire.sync();
     wire.sync();
     let updates = wire.pending().into_iter().filter_map(|frame| match frame {
         Frame::WindowUpdate { stream: 0, increment } => Some(increment),
         _ => None,
     });
     let window = 65_535 + updates.sum::<u32>();
-    [setting(Setting::INITIAL_WINDOW_SIZE, 65_535), window, setting(Setting::MAX_HEADER_LIST_SIZE, u32::MAX)]
+    let header_list = setting(Setting::MAX_HEADER_LIST_SIZE, u32::MAX);
+    [setting(Setting::INITIAL_WINDOW_SIZE, 65_535), window, header_list, setting(Setting::MAX_FRAME_SIZE, 16_384)]
 }
 
 #[test]

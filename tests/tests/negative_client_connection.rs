@@ -158,11 +158,11 @@ faults_of_the_connection! {
 
     a_frame_over_the_size_limit: FRAME_SIZE_ERROR, |wire, stream| {
         wire.send_response_headers(stream);
-        wire.send_frame(kind::DATA, 0, stream, &[0; 16_385]);
+        wire.send_frame(kind::DATA, 0, stream, &[0; 65_537]);
     };
 
     // Of no type that anybody knows, and still too large (RFC 9113 §4.2).
     a_frame_of_unknown_type_over_the_size_limit: FRAME_SIZE_ERROR, |wire, _| {
-        wire.send_frame(0xfe, 0, 0, &[0; 16_385]);
+        wire.send_frame(0xfe, 0, 0, &[0; 65_537]);
     };
 }

@@ -10,6 +10,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::PREFIX_LEN;
 use super::batch::Batch;
 use super::chunks::Chunks;
+use super::spare;
 
 /// Payloads shorter than this are copied, because each of them keeps the connection's whole read buffer alive.
 const SMALL: usize = 2 * 1024;
@@ -243,8 +244,7 @@ impl Assembler {
             if scan.messages == 0 {
                 return;
             }
-            self.gathers = 0;
-            self.chunks.push(mem::take(&mut self.tail).freeze());
+            self.seal_gathered();
             data.advance(end);
             scan.first_end = 0;
             scan.last_end -= end;
@@ -266,9 +266,31 @@ impl Assembler {
         let have = self.tail.len() + data.len();
         if self.tail.capacity() < have {
             let room = have.saturating_mul(GATHERED_GROWTH).min(self.gathers);
-            self.tail.reserve(room - self.tail.len());
+            self.grow_tail(room);
         }
         self.tail.extend_from_slice(data);
+    }
+
+    /// Makes room for `room` bytes in all, in a buffer that has been used before if there is one.
+    fn grow_tail(&mut self, room: usize) {
+        match spare::take(room) {
+            Some(mut buffer) => {
+                buffer.extend_from_slice(&self.tail);
+                let small = mem::replace(&mut self.tail, buffer);
+                let size = small.capacity();
+                spare::keep(small, size);
+            }
+            None => self.tail.reserve(room - self.tail.len()),
+        }
+    }
+
+    /// Queues the envelope that was gathered, whose buffer is used again when it has been read.
+    fn seal_gathered(&mut self) {
+        self.gathers = 0;
+        let size = self.tail.capacity();
+        let gathered = self.tail.split().freeze();
+        self.chunks.push(gathered);
+        spare::keep(mem::take(&mut self.tail), size);
     }
 
     /// Keeps what is large as it is, what is small as a copy.

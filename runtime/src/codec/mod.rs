@@ -6,6 +6,7 @@
 mod batch;
 mod chunks;
 mod envelope;
+pub(crate) mod spare;
 mod typed;
 
 use bytes::{BufMut, BytesMut};
@@ -118,7 +119,7 @@ fn encode_into_slice<M: Message>(message: &M, size: usize, length: u32, out: &mu
 
 /// As `encode_into_slice`.
 fn encode_into_buffer<M: Message>(message: &M, size: usize, length: u32, out: &mut BytesMut) -> usize {
-    out.reserve(PREFIX_LEN + size);
+    spare::reserve(out, PREFIX_LEN + size);
     out.put_u8(0);
     out.put_u32(length);
     let mut body = out.limit(size);

@@ -31,6 +31,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use slab::Slab;
 
+use crate::codec::spare;
 use crate::connection::Connection;
 use crate::wait::WakeLane;
 use posts::Posts;
@@ -214,7 +215,9 @@ impl Lane {
         for connection in touched.drain(..) {
             connection.drive(true);
         }
-        self.timers.fire(Instant::now());
+        let now = Instant::now();
+        self.timers.fire(now);
+        spare::expire(now);
         Ok(())
     }
 
@@ -251,7 +254,8 @@ impl Lane {
 
     /// A list that was posted before the leader came here must not wait for the next event.
     fn timeout(&self, limit: Option<Duration>) -> Option<Duration> {
-        let next = self.timers.next().map(|at| at.saturating_duration_since(Instant::now()));
+        let next = self.timers.next().into_iter().chain(spare::expiry()).min();
+        let next = next.map(|at| at.saturating_duration_since(Instant::now()));
         match (limit, next) {
             (Some(limit), Some(next)) => Some(limit.min(next)),
             (None, Some(next)) => Some(next),

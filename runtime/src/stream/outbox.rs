@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use h2::Reason;
 
 use super::replay::Kept;
-use crate::codec::Chunks;
+use crate::codec::{Chunks, spare};
 use crate::metadata::Metadata;
 use crate::status::Status;
 use crate::wait::{Waiter, WaiterList, WakeSet};
@@ -175,7 +175,12 @@ impl Outbox {
             scratch.clear();
         } else {
             self.seal_tail();
+            let size = scratch.capacity();
             self.queue.push(scratch.split().freeze());
+            if size > spare::SPARE_FROM {
+                // A thread that sends nothing any more would hold on to it.
+                spare::keep(std::mem::take(scratch), size);
+            }
         }
     }
 
