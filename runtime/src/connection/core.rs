@@ -121,7 +121,10 @@ impl Core {
             if !self.protocol.is_open() {
                 return false;
             }
-            self.open_waiting(connection, effects);
+            self.blocked = false;
+            if !self.waiting.is_empty() {
+                self.open_waiting(connection, effects);
+            }
             connection.socket.begin_poll();
             if let Some(error) = self.poll(connection) {
                 self.closed(connection, error, effects);
@@ -173,11 +176,18 @@ impl Core {
                 None => self.seek_waiting(connection, &stream, effects),
             }
         }
-        match commands.control {
-            Some(Control::Drain) => self.drain(connection, effects),
-            Some(Control::Cut(cause)) => self.cut(connection, cause, effects),
-            Some(Control::Abandon) => self.give_up(connection, "the connection was closed", effects),
-            None => {}
+        if let Some(control) = commands.control {
+            self.wind_up(connection, control, effects);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wind_up(&mut self, connection: &Arc<Connection>, control: Control, effects: &mut Effects) {
+        match control {
+            Control::Drain => self.drain(connection, effects),
+            Control::Cut(cause) => self.cut(connection, cause, effects),
+            Control::Abandon => self.give_up(connection, "the connection was closed", effects),
         }
     }
 
@@ -197,6 +207,13 @@ impl Core {
         {
             return;
         }
+        self.hold_back_some(connection, full, limit, effects);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn hold_back_some(&mut self, connection: &Arc<Connection>, full: bool, limit: usize, effects: &mut Effects) {
+        let cancelled = |call: &Accepted| call.stream.state.cause().is_some();
         self.held_back.extend(effects.accepted.drain(..));
         // A call that was cancelled meanwhile is over, and its handler need not know of it.
         self.held_back.retain(|call| !cancelled(call));
@@ -312,6 +329,8 @@ impl Core {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn refuse_commands(&mut self, connection: &Arc<Connection>, effects: &mut Effects) {
         let commands = connection.take_commands();
         self.waiting.extend(commands.openings);

@@ -19,6 +19,7 @@ use crate::transport::first_bytes::Verdict;
 
 impl Core {
     /// Limits of time on the connection itself.
+    #[inline(never)]
     pub(super) fn enforce(&mut self, connection: &Arc<Connection>, effects: &mut Effects) {
         if !self.protocol.is_open() {
             return;
@@ -127,6 +128,8 @@ impl Core {
     }
 
     /// h2 is done with the connection.
+    #[cold]
+    #[inline(never)]
     pub(super) fn closed(&mut self, connection: &Arc<Connection>, error: Option<h2::Error>, effects: &mut Effects) {
         let mut why = match &error {
             None => "the peer closed the connection".to_owned(),

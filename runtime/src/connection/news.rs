@@ -60,6 +60,7 @@ impl Connection {
 
 impl Core {
     /// The end of a client's drive: what has changed for the channel.
+    #[inline(never)]
     pub(super) fn report(&mut self, connection: &Arc<Connection>, reads: bool, effects: &mut Effects) {
         let speaks = self.protocol.is_open() && (self.announced || connection.socket.verdict() == Verdict::Http2);
         let announces = speaks && !self.announced;

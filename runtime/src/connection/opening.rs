@@ -34,8 +34,8 @@ pub(crate) struct Opening {
 impl Core {
     /// Client: opens what has a place, first come first served. A request is only handed to h2 when the peer allows one
     /// more stream: h2 would open and then reset calls that were cancelled while it queued them.
+    #[inline(never)]
     pub(super) fn open_waiting(&mut self, connection: &Arc<Connection>, effects: &mut Effects) {
-        self.blocked = false;
         while !self.waiting.is_empty() && self.protocol.allows_more_than(self.table.active()) {
             let Protocol::Client { opener: Some(opener), .. } = &mut self.protocol else { return };
             // The stream opened last may not be on its way yet; its waker makes for another look.
@@ -85,7 +85,9 @@ impl Core {
     }
 }
 
-/// Server: takes on a call, or answers it at once.
+/// Server: takes on a call, or answers it at once. A function of its own, or every thread with a handler would have room on its stack
+/// for what it keeps there.
+#[inline(never)]
 pub(super) fn accept(
     connection: &Arc<Connection>,
     calls: &Arc<dyn Calls>,

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use h2::{Reason, RecvStream};
@@ -64,13 +64,8 @@ impl Protocol {
         let mut context = Context::from_waker(Waker::noop());
         loop {
             match self {
-                Self::ServerHandshake(handshake) => match Pin::new(handshake).poll(&mut context) {
-                    Poll::Ready(Ok(connection)) => *self = Self::Server(connection),
-                    Poll::Ready(Err(error)) => return Polled::Closed(Some(error)),
-                    Poll::Pending => return Polled::Pending,
-                },
-                Self::ClientHandshake(handshake) => match handshake.as_mut().poll(&mut context) {
-                    Poll::Ready(Ok((opener, connection))) => *self = Self::Client { connection, opener: Some(opener) },
+                Self::ServerHandshake(_) | Self::ClientHandshake(_) => match self.shake_hands(&mut context) {
+                    Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => return Polled::Closed(Some(error)),
                     Poll::Pending => return Polled::Pending,
                 },
@@ -92,6 +87,21 @@ impl Protocol {
                 Self::Lingering | Self::Dead => return Polled::Pending,
             }
         }
+    }
+
+    /// Apart from `poll`, for this takes some kilobytes of the stack, and every thread with a handler polls.
+    #[cold]
+    #[inline(never)]
+    fn shake_hands(&mut self, context: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        *self = match self {
+            Self::ServerHandshake(handshake) => Self::Server(ready!(Pin::new(handshake).poll(context))?),
+            Self::ClientHandshake(handshake) => {
+                let (opener, connection) = ready!(handshake.as_mut().poll(context))?;
+                Self::Client { connection, opener: Some(opener) }
+            }
+            _ => return Poll::Ready(Ok(())),
+        };
+        Poll::Ready(Ok(()))
     }
 
     /// Client: how many streams the peer allows at a time; none once we have said goodbye.

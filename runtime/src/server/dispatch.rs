@@ -101,13 +101,17 @@ fn guarded<R>(stream: &Arc<Stream>, handler: impl FnOnce() -> Result<R, Status>)
     let entered = context.enter();
     let outcome = catch_unwind(AssertUnwindSafe(handler));
     drop(entered);
-    outcome.unwrap_or_else(|panic| {
-        tracing::error!(method = stream.state.method(), "a handler panicked: {}", panic_text(&*panic));
-        // The payload is the user's value, and its drop may panic too.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
-        // What it said stays here: it may hold what the caller must not see.
-        Err(Status::internal("the handler panicked"))
-    })
+    outcome.unwrap_or_else(|panic| Err(handler_panicked(stream, panic)))
+}
+
+#[cold]
+#[inline(never)]
+fn handler_panicked(stream: &Stream, panic: Box<dyn Any + Send>) -> Status {
+    tracing::error!(method = stream.state.method(), "a handler panicked: {}", panic_text(&*panic));
+    // The payload is the user's value, and its drop may panic too.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
+    // What it said stays here: it may hold what the caller must not see.
+    Status::internal("the handler panicked")
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

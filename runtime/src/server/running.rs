@@ -1,5 +1,6 @@
 //! The running server: what its lanes, connections and workers share.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::num::NonZero;
@@ -18,6 +19,7 @@ use crate::compression::Coding;
 use crate::connection::settings::Bounds;
 use crate::connection::{Accepted, Calls, Connection, Method};
 use crate::status::Status;
+use crate::stream::Stream;
 use crate::stream::outbox::Finish;
 
 /// How long a start waits for the threads that it has started.
@@ -366,10 +368,16 @@ pub(super) fn execute(mut running: Running<'_>, call: &Accepted) {
     let metadata = stream.inbox().head().unwrap_or_default();
     // A handler's own panic is caught nearer; this one comes from a message that does not decode or encode itself.
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| method.run(stream, metadata))) {
-        tracing::error!(method = stream.state.method(), "a message panicked");
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
-        stream.finish(Finish::Trailers(Some(Status::internal("the server panicked over a message"))));
+        message_panicked(stream, panic);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn message_panicked(stream: &Arc<Stream>, panic: Box<dyn Any + Send>) {
+    tracing::error!(method = stream.state.method(), "a message panicked");
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
+    stream.finish(Finish::Trailers(Some(Status::internal("the server panicked over a message"))));
 }
 
 /// Says in the log that a unary call has taken long.

@@ -15,11 +15,10 @@ pub(crate) struct H2Io(pub(crate) Arc<Socket>);
 
 impl AsyncRead for H2Io {
     fn poll_read(self: Pin<&mut Self>, _cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if !self.0.may_read() {
-            return Poll::Pending;
-        }
-        // h2's buffer is reused, so that zeroing it costs only once.
-        match self.0.read(buf.initialize_unfilled()) {
+        let Some(most) = self.0.may_read() else { return Poll::Pending };
+        // What is offered to the socket is cleared first. So no more is offered than is likely to be filled.
+        let room = most.min(buf.remaining());
+        match self.0.read(buf.initialize_unfilled_to(room)) {
             Poll::Ready(Ok(n)) => {
                 buf.advance(n);
                 Poll::Ready(Ok(()))

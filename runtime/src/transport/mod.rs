@@ -4,4 +4,5 @@ pub(crate) mod first_bytes;
 pub(crate) mod frames;
 pub(crate) mod goaway;
 pub(crate) mod h2_io;
+mod read_size;
 pub(crate) mod socket;

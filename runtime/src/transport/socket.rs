@@ -13,6 +13,7 @@ use mio::net::TcpStream;
 use super::first_bytes::{Expect, FirstBytes, Verdict};
 use super::frames::{Excess, PREFACE, Traffic};
 use super::goaway::{Goaway, GoawayWatch};
+use super::read_size::ReadSize;
 
 /// Bytes read from one connection in one drive. h2 reads until the socket says Pending, so that without a budget one
 /// busy peer would hold the lane.
@@ -48,6 +49,7 @@ pub(crate) struct Socket {
 struct State {
     reads: bool,
     budget: usize,
+    read_size: ReadSize,
     /// Something was readable that this drive did not read.
     unread: bool,
     /// Bytes were handed over since the last poll began, so an end of file is held back until the next one.
@@ -99,6 +101,7 @@ impl Socket {
         let state = State {
             reads: false,
             budget: 0,
+            read_size: ReadSize::new(),
             unread: false,
             fresh: false,
             eof: false,
@@ -206,27 +209,27 @@ impl Socket {
         self.state().first.describe()
     }
 
-    /// Whether a read makes sense now. Asked before a buffer is prepared for it.
-    pub(crate) fn may_read(&self) -> bool {
+    /// How many bytes to offer room for, if a read makes sense now. Asked before a buffer is prepared for it.
+    pub(crate) fn may_read(&self) -> Option<usize> {
         let mut state = self.state();
         if state.eof {
-            return true;
+            return Some(state.read_size.now);
         }
         if !self.readable.load(Ordering::Acquire) && state.error.is_none() {
-            return false;
+            return None;
         }
         if !state.reads || state.budget == 0 {
             state.unread = true;
-            return false;
+            return None;
         }
         if state.must_wait() {
             self.write_out(&mut state, Instant::now());
             if state.must_wait() {
                 state.held_up = true;
-                return false;
+                return None;
             }
         }
-        true
+        Some(state.read_size.now)
     }
 
     /// Reads; only when [`may_read`](Self::may_read) says so.
@@ -266,6 +269,7 @@ impl Socket {
         }
         state.fresh = true;
         state.budget = state.budget.saturating_sub(n);
+        state.read_size.filled(n);
         state.traffic.read(&buf[..n]);
         if state.first.verdict() == Verdict::Unknown && state.first.saw(&buf[..n]) == Verdict::Other {
             let text = format!("the peer does not speak HTTP/2: {}", state.first.describe());
