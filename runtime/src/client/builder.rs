@@ -141,6 +141,9 @@ impl ChannelBuilder {
     /// 56 KiB unless set. Large writes of many messages cost least for each. The default is just below the 64 KiB that a
     /// [`Sender`](crate::Sender) may queue, so that a thread which sends without a pause sends a pack before it would have to wait for room.
     ///
+    /// While a sender fills one pack after another ([`packing_size`](Self::packing_size)), that thread first lets the next one be, for
+    /// 50 µs after the last write: most likely it is full by then, and sent by who fills it.
+    ///
     /// Zero sends every message at once, for a system call each. More than a sender may queue means that this never sends anything:
     /// messages leave as [`flush_delay`](Self::flush_delay) has it, and when their sender has to wait for room.
     pub fn packing_size(mut self, bytes: usize) -> Self {
@@ -155,7 +158,7 @@ impl ChannelBuilder {
     /// than that.
     ///
     /// Zero sends every message at once, for a system call each. With a long one every message is left to that thread: none waits
-    /// for the time to pass. Requests of unary calls are not concerned: each is written at once.
+    /// for all that time to pass. Requests of unary calls are not concerned: each is written at once.
     pub fn flush_delay(mut self, delay: Duration) -> Self {
         self.bounds.flush_delay = delay;
         self

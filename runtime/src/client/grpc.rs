@@ -153,13 +153,15 @@ impl<C> Grpc<C> {
         let mut again = true;
         loop {
             let stream = self.open_with(&call, None, &message)?;
-            let outcome = Streaming::new(Arc::clone(&stream), <C as Codec<Out>>::decode).outcome();
+            stream.wait_outcome();
             // The server has promised that it has not begun (gRPC retry design, "transparent retries").
-            if outcome.is_err() && stream.was_refused() && std::mem::take(&mut again) {
+            if stream.was_refused() && std::mem::take(&mut again) {
                 tracing::debug!(method = call.path.as_str(), "the call was not processed and is made again");
                 continue;
             }
-            return outcome;
+            // A large response may then be decoded to where a large request was.
+            drop(message);
+            return Streaming::new(stream, <C as Codec<Out>>::decode).outcome();
         }
     }
 

@@ -14,7 +14,7 @@ use super::{Accepted, Calls, Connection, Method, Pace};
 use crate::codec::{Codec, ProstCodec};
 use crate::compression::{Accept, Coding};
 use crate::context::Ends;
-use crate::lane::Lane;
+use crate::lane::{Lane, Turn};
 use crate::metadata::Metadata;
 use crate::stream::sender::{OnDrop, Sender};
 use crate::stream::{MessageLimits, Stream};
@@ -100,7 +100,8 @@ struct Call {
     replies: Sender<String>,
     peer: StdStream,
     received: Vec<u8>,
-    _lane: Arc<Lane>,
+    lane: Arc<Lane>,
+    turn: Turn,
 }
 
 impl Call {
@@ -109,7 +110,7 @@ impl Call {
         let mut peer = StdStream::connect(listener.local_addr().unwrap()).unwrap();
         let (socket, _) = listener.accept().unwrap();
         socket.set_nonblocking(true).unwrap();
-        let (lane, mut turn) = Lane::new(8, Duration::ZERO).unwrap();
+        let (lane, mut turn) = Lane::new(8, settings::FLUSH_DELAY).unwrap();
         let ends = Ends { peer: None, local: None, draining: Arc::new(AtomicBool::new(false)) };
         let calls = Arc::new(OneMethod::default());
         let bounds = Bounds { packing: settings::packing(packing), flush_delay, ..Bounds::default() };
@@ -129,12 +130,17 @@ impl Call {
             assert!(Instant::now() < deadline, "the call does not begin");
         };
         let replies = Sender::new(stream, <ProstCodec as Codec<String>>::encode_envelope, OnDrop::Nothing);
-        Self { replies, peer, received: Vec::new(), _lane: lane }
+        Self { replies, peer, received: Vec::new(), lane, turn }
     }
 
     /// Sends a message that is `letter` so many times.
     fn send(&self, letter: char, length: usize) {
         self.replies.send(letter.to_string().repeat(length)).unwrap();
+    }
+
+    /// The lane's next turn, which must not wait for long.
+    fn turn(&mut self) {
+        self.lane.turn(&mut self.turn, Some(PATIENCE), false, |poll| poll(), |_| {}).unwrap();
     }
 
     /// Whether the client has `letter` 16 times in a row, which the head of the response has of none.
@@ -189,6 +195,21 @@ fn a_pack_of_nothing_is_every_message() {
     for letter in 'a'..='z' {
         call.send(letter, 20);
         call.assert_gets(letter);
+    }
+}
+
+#[test]
+fn behind_a_full_pack_a_message_is_let_grow_and_sent_all_the_same() {
+    for delay in [Duration::from_secs(1), Duration::MAX] {
+        let mut call = Call::start(1_000, delay);
+        call.send('a', 1_000);
+        call.assert_gets('a');
+        for letter in 'b'..='z' {
+            call.send(letter, 200);
+            assert!(!call.has(letter), "one small message is no pack");
+            call.turn();
+            call.assert_gets(letter);
+        }
     }
 }
 

@@ -201,6 +201,8 @@ pub(crate) struct Connection {
     origin: Instant,
     /// Microseconds from `origin` to the last write; stored by the driver, read by senders.
     flushed: AtomicU64,
+    /// The last pack of a stream was sent because it was large enough, so that the next one will most likely be too.
+    fills_packs: AtomicBool,
     dead: AtomicBool,
     /// Server: handlers that run for this connection, whether or not their streams are still open.
     handlers: AtomicUsize,
@@ -259,6 +261,7 @@ impl Connection {
             flush_delay,
             origin: Instant::now(),
             flushed: AtomicU64::new(0),
+            fills_packs: AtomicBool::new(false),
             dead: AtomicBool::new(false),
             handlers: AtomicUsize::new(0),
             calls_wait: AtomicBool::new(false),
@@ -323,14 +326,19 @@ impl Connection {
     /// that a drive is already due for. `before` and `bytes`: what the stream had queued without the message, and has with it.
     pub(crate) fn message_queued(self: &Arc<Self>, newly: bool, before: usize, bytes: usize) {
         if before < self.packing && bytes >= self.packing {
+            self.fills_packs.store(true, Ordering::Relaxed);
             self.drive(false);
         } else if self.is_dead() || self.lane.is_stopped() {
             // Nobody turns the lane any more.
             self.drive(false);
         } else if newly {
             let flushed = Duration::from_micros(self.flushed.load(Ordering::Relaxed));
-            if self.origin.elapsed().saturating_sub(flushed) >= self.flush_delay {
+            let age = self.origin.elapsed().saturating_sub(flushed);
+            if age >= self.flush_delay {
+                self.fills_packs.store(false, Ordering::Relaxed);
                 self.drive(false);
+            } else if self.fills_packs.load(Ordering::Relaxed) {
+                self.post_young(self.flush_delay.min(settings::FLUSH_DELAY).saturating_sub(age));
             } else {
                 self.post();
             }
@@ -340,6 +348,15 @@ impl Connection {
     /// Leaves the connection to its lane.
     fn post(self: &Arc<Self>) {
         self.lane.post(self);
+        self.posted();
+    }
+
+    fn post_young(self: &Arc<Self>, time: Duration) {
+        self.lane.post_young(self, time);
+        self.posted();
+    }
+
+    fn posted(self: &Arc<Self>) {
         if self.is_dead() || self.lane.is_stopped() {
             // The lane may never be turned again, and the list would keep the connection alive.
             self.lane.forget(self);

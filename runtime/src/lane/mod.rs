@@ -22,8 +22,9 @@ pub(crate) mod spin;
 pub(crate) mod timers;
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -41,6 +42,9 @@ use timers::Timers;
 /// The lane's own waker.
 const WAKER: Token = Token(usize::MAX);
 
+/// How long messages that are likely to be sent by who queues them are let be at most, while more and more come.
+const YOUNG_FOR: Duration = Duration::from_millis(1);
+
 /// Tokens from here on belong to whoever leads (listeners), not to connections.
 pub(crate) const FIRST_FOREIGN: usize = usize::MAX / 2;
 
@@ -57,6 +61,11 @@ pub(crate) struct Lane {
     pub(crate) lookout: Lookout,
     /// Numbers the turns, so that a connection is driven once in each.
     turns: AtomicU64,
+    /// Something was posted that waits for nothing.
+    urgent: AtomicBool,
+    /// When the messages that were posted as [young](Self::post_young) are to be sent, in microseconds after `origin`.
+    young_until: AtomicU64,
+    origin: Instant,
 }
 
 /// The leader's part of a lane.
@@ -93,6 +102,9 @@ impl Lane {
             timers: Timers::new(),
             lookout: Lookout::new(spin),
             turns: AtomicU64::new(1),
+            urgent: AtomicBool::new(false),
+            young_until: AtomicU64::new(0),
+            origin: Instant::now(),
         };
         Ok((
             Arc::new(lane),
@@ -165,6 +177,14 @@ impl Lane {
         self.wake();
     }
 
+    /// As [`post`](Self::post), for messages that will most likely be sent by who queued them, before this has passed.
+    pub(crate) fn post_young(&self, connection: &Arc<Connection>, time: Duration) {
+        let until = self.origin.elapsed() + time;
+        self.young_until.store(until.as_micros() as u64, Ordering::Relaxed);
+        self.posts.list(connection);
+        self.call();
+    }
+
     /// Something was posted that no turn has taken up.
     pub(crate) fn is_posted(&self) -> bool {
         self.posts.is_called()
@@ -172,6 +192,11 @@ impl Lane {
 
     /// Ends the leader's blocking poll.
     pub(crate) fn wake(&self) {
+        self.urgent.store(true, Ordering::Release);
+        self.call();
+    }
+
+    fn call(&self) {
         if self.posts.call()
             && let Err(error) = self.waker.wake()
         {
@@ -210,6 +235,9 @@ impl Lane {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
+        if !spin_limit.is_zero() && !events.is_empty() {
+            self.let_grow_up(poll, events)?;
+        }
         let number = self.turns.fetch_add(1, Ordering::Relaxed);
         self.collect(number, events, touched, &mut foreign);
         for connection in touched.drain(..) {
@@ -218,6 +246,26 @@ impl Lane {
         let now = Instant::now();
         self.timers.fire(now);
         spare::expire(now);
+        Ok(())
+    }
+
+    /// Woken for young messages alone, lets them be for as long as they are. Whoever queues them at such a rate wants this processor, or is
+    /// about to send them itself; and a turn for a part of them would only have both threads run for each other.
+    fn let_grow_up(&self, poll: &mut Poll, events: &mut Events) -> io::Result<()> {
+        let mut began = None;
+        while !self.urgent.load(Ordering::Acquire) && events.iter().all(|event| event.token() == WAKER) {
+            let now = Instant::now();
+            let since = *began.get_or_insert(now);
+            let until = Duration::from_micros(self.young_until.load(Ordering::Relaxed));
+            if now.duration_since(self.origin) >= until || now.duration_since(since) >= YOUNG_FOR {
+                break;
+            }
+            thread::yield_now();
+            match poll.poll(events, Some(Duration::ZERO)) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+        }
         Ok(())
     }
 
@@ -245,6 +293,8 @@ impl Lane {
                 }
             }
         }
+        // Before the list is taken: what is posted later makes the next turn urgent.
+        self.urgent.store(false, Ordering::Relaxed);
         self.posts.take(|connection| {
             if connection.touch(number) {
                 touched.push(connection);

@@ -396,6 +396,9 @@ impl ServerBuilder {
     /// 56 KiB unless set. Large writes of many messages cost least for each. The default is just below the 64 KiB that a
     /// [`Sender`] may queue, so that a handler which sends without a pause sends a pack before it would have to wait for room.
     ///
+    /// While a sender fills one pack after another ([`packing_size`](Self::packing_size)), that thread first lets the next one be, for
+    /// 50 µs after the last write: most likely it is full by then, and sent by who fills it.
+    ///
     /// Zero sends every message at once, for a system call each. More than a sender may queue means that this never sends anything:
     /// messages leave as [`flush_delay`](Self::flush_delay) has it, and when their sender has to wait for room.
     pub fn packing_size(mut self, bytes: usize) -> Self {
@@ -410,7 +413,7 @@ impl ServerBuilder {
     /// than that.
     ///
     /// Zero sends every message at once, for a system call each. With a long one every message is left to that thread: none waits
-    /// for the time to pass. Answers of unary calls are not concerned: those that were handled in one turn are written together.
+    /// for all that time to pass. Answers of unary calls are not concerned: those that were handled in one turn are written together.
     pub fn flush_delay(mut self, delay: Duration) -> Self {
         self.limits.connection.flush_delay = delay;
         self
