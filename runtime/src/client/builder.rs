@@ -133,7 +133,8 @@ impl ChannelBuilder {
     /// How long a call that waits alone looks for its answer before its thread sleeps; 100 µs unless set, and zero turns it off. Going to sleep and
     /// waking up take longer than the way to a near server and back. It is tried less and less often when nothing comes in time.
     ///
-    /// The default is about what a near server takes that sleeps itself until the call comes. A longer one helps where the server takes that long to answer, and keeps a core busy for as long; deadlines hold whatever it is.
+    /// The default is about what a near server takes that sleeps itself until the call comes. A longer one helps where the server takes
+    /// that long to answer, and keeps a core busy for as long; deadlines hold whatever it is.
     pub fn spin(mut self, limit: Duration) -> Self {
         self.spin = limit;
         self

@@ -3,6 +3,7 @@
 //! A fresh buffer of some megabytes costs more than all copies of the message in it: the system clears each of its pages when it is first
 //! touched. So the buffers of large messages are kept for the next ones, in the whole process few and not for long.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ static SPARES: Spares = Spares::new();
 /// Buffers, some of which may still be in use.
 ///
 /// # Locks
-/// A leaf (level 4), held for a look at a few entries.
+/// Level 5: taken under an inbox or an outbox, held for a look at a few entries.
 #[derive(Debug)]
 struct Spares {
     /// Whether there are any: asked for by each lane before it sleeps.
@@ -39,12 +40,10 @@ struct Spares {
 
 #[derive(Debug)]
 struct Kept {
-    /// The oldest first.
-    buffers: Vec<Spare>,
+    /// In the order in which they were last used, the oldest first.
+    buffers: VecDeque<Spare>,
     /// The bytes of all of them.
     bytes: usize,
-    /// When one was last kept.
-    since: Option<Instant>,
 }
 
 /// A second handle on a buffer whose contents may be on their way. When they are gone, the handle gives the room back.
@@ -52,11 +51,13 @@ struct Kept {
 struct Spare {
     handle: BytesMut,
     size: usize,
+    /// When it was last used.
+    since: Instant,
 }
 
 impl Spares {
     const fn new() -> Self {
-        Self { any: AtomicBool::new(false), kept: Mutex::new(Kept { buffers: Vec::new(), bytes: 0, since: None }) }
+        Self { any: AtomicBool::new(false), kept: Mutex::new(Kept { buffers: VecDeque::new(), bytes: 0 }) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
@@ -70,8 +71,9 @@ impl Spares {
         let mut kept = self.lock();
         let fits =
             |spare: &mut Spare| spare.size >= room && spare.size / LOOSE <= room && spare.handle.try_reclaim(room);
-        let at = kept.buffers.iter_mut().position(fits)?;
-        let Spare { handle, size } = kept.buffers.remove(at);
+        // The one that was used last, so that the others grow old.
+        let at = kept.buffers.iter_mut().rposition(fits)?;
+        let Spare { handle, size, .. } = kept.buffers.remove(at)?;
         kept.bytes -= size;
         Some(handle)
     }
@@ -81,39 +83,46 @@ impl Spares {
             return;
         }
         handle.clear();
-        let mut dropped = Vec::new();
         let mut kept = self.lock();
-        while kept.bytes + size > MOST {
-            let oldest = kept.buffers.remove(0);
-            kept.bytes -= oldest.size;
-            dropped.push(oldest);
-        }
-        kept.buffers.push(Spare { handle, size });
+        let dropped = kept.drop_while(|kept, _| kept.bytes + size > MOST);
+        kept.buffers.push_back(Spare { handle, size, since: now });
         kept.bytes += size;
-        kept.since = Some(now);
         self.any.store(true, Ordering::Relaxed);
         drop(kept);
+        drop(dropped);
     }
 
     fn expiry(&self) -> Option<Instant> {
         if !self.any.load(Ordering::Relaxed) {
             return None;
         }
-        self.lock().since.map(|since| since + KEPT_FOR)
+        self.lock().buffers.front().map(|oldest| oldest.since + KEPT_FOR)
     }
 
     fn expire(&self, now: Instant) {
-        if self.expiry().is_none_or(|expiry| expiry > now) {
+        if !self.any.load(Ordering::Relaxed) {
             return;
         }
         let mut kept = self.lock();
-        // Looked at again: one may have been kept meanwhile.
-        if kept.since.is_some_and(|since| since + KEPT_FOR <= now) {
-            self.any.store(false, Ordering::Relaxed);
-            let old = std::mem::replace(&mut *kept, Kept { buffers: Vec::new(), bytes: 0, since: None });
-            drop(kept);
-            drop(old);
+        let dropped = kept.drop_while(|_, oldest| oldest.since + KEPT_FOR <= now);
+        self.any.store(!kept.buffers.is_empty(), Ordering::Relaxed);
+        drop(kept);
+        drop(dropped);
+    }
+}
+
+impl Kept {
+    /// Takes the oldest out for as long as `what` says so of it; they are to be dropped under no lock.
+    fn drop_while(&mut self, what: impl Fn(&Self, &Spare) -> bool) -> Vec<Spare> {
+        let mut dropped = Vec::new();
+        while let Some(oldest) = self.buffers.front()
+            && what(self, oldest)
+            && let Some(oldest) = self.buffers.pop_front()
+        {
+            self.bytes -= oldest.size;
+            dropped.push(oldest);
         }
+        dropped
     }
 }
 
@@ -159,6 +168,12 @@ mod tests {
         let contents = buffer.split().freeze();
         spares.keep(buffer, size, now);
         contents
+    }
+
+    /// How many are kept, and their bytes.
+    fn held(spares: &Spares) -> (usize, usize) {
+        let kept = spares.lock();
+        (kept.buffers.len(), kept.bytes)
     }
 
     #[test]
@@ -213,12 +228,26 @@ mod tests {
         drop(used(&spares, SPARE_FROM, start));
         let later = start + KEPT_FOR / 2;
         drop(used(&spares, SPARE_FROM, later));
-        assert_eq!(spares.expiry(), Some(later + KEPT_FOR));
+        assert_eq!(spares.expiry(), Some(start + KEPT_FOR));
+        spares.expire(start + KEPT_FOR - Duration::from_nanos(1));
+        assert_eq!(held(&spares), (2, 2 * SPARE_FROM));
         spares.expire(start + KEPT_FOR);
-        assert_eq!(spares.lock().buffers.len(), 2, "they are in use");
+        assert_eq!(held(&spares), (1, SPARE_FROM));
+        assert_eq!(spares.expiry(), Some(later + KEPT_FOR));
         spares.expire(later + KEPT_FOR);
-        assert_eq!(spares.lock().buffers.len(), 0);
+        assert_eq!(held(&spares), (0, 0));
         assert_eq!(spares.expiry(), None);
         assert!(spares.take(SPARE_FROM).is_none());
+    }
+
+    #[test]
+    fn the_buffer_that_was_used_last_is_used_next() {
+        let spares = Spares::new();
+        let start = Instant::now();
+        drop(used(&spares, SPARE_FROM, start));
+        let newer = used(&spares, SPARE_FROM, start);
+        let address = newer.as_ptr();
+        drop(newer);
+        assert_eq!(spares.take(SPARE_FROM).expect("both are free").as_ptr(), address);
     }
 }

@@ -13,7 +13,8 @@
 //! | 1 | registries: services, channel state, list of workers, who leads | user code, h2, I/O |
 //! | 2 | the core of a connection (never waited for: see `connection::kick`) | user code, parking |
 //! | 3 | h2's own mutex, implicit in every h2 call | |
-//! | 4 | leaves: inbox, outbox, command list, ready list, timers, waiters, accounts of workers | anything else at all |
+//! | 4 | leaves: inbox, outbox, command list, ready list, timers, waiters, accounts of workers | anything else but level 5 |
+//! | 5 | spare buffers (`codec::spare`) | anything else at all |
 //!
 //! h2 calls wakers at level 3, so that a waker touches level 4 alone. Threads are woken after the drive, under no lock.
 
