@@ -22,6 +22,7 @@ pub(crate) mod posts;
 pub(crate) mod spin;
 pub(crate) mod timers;
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,9 +75,22 @@ pub(crate) struct Lane {
 pub(crate) struct Turn {
     poll: Poll,
     events: Events,
-    touched: Vec<Arc<Connection>>,
+    /// Connections that have something to do and were not driven yet.
+    touched: VecDeque<Arc<Connection>>,
     spin: Spin,
     spin_limit: Duration,
+}
+
+impl Turn {
+    /// Everything that was found ready has been driven.
+    pub(crate) fn is_done(&self) -> bool {
+        self.touched.is_empty()
+    }
+
+    /// Gives up those that have not been driven.
+    pub(crate) fn clear(&mut self) -> VecDeque<Arc<Connection>> {
+        std::mem::take(&mut self.touched)
+    }
 }
 
 impl std::fmt::Debug for Lane {
@@ -112,7 +126,7 @@ impl Lane {
             Turn {
                 poll,
                 events: Events::with_capacity(events),
-                touched: Vec::new(),
+                touched: VecDeque::new(),
                 spin: Spin::default(),
                 spin_limit: spin,
             },
@@ -215,6 +229,20 @@ impl Lane {
         timeout: Option<Duration>,
         spins: bool,
         wait: impl FnOnce(&mut dyn FnMut()),
+        foreign: impl FnMut(&Event),
+    ) -> io::Result<()> {
+        self.look(turn, timeout, spins, wait, foreign)?;
+        self.carry(turn, || false);
+        Ok(())
+    }
+
+    /// The first half of a [turn](Self::turn): finds out what is ready.
+    pub(crate) fn look(
+        &self,
+        turn: &mut Turn,
+        timeout: Option<Duration>,
+        spins: bool,
+        wait: impl FnOnce(&mut dyn FnMut()),
         mut foreign: impl FnMut(&Event),
     ) -> io::Result<()> {
         let mut timeout = self.timeout(timeout);
@@ -241,13 +269,20 @@ impl Lane {
         }
         let number = self.turns.fetch_add(1, Ordering::Relaxed);
         self.collect(number, events, touched, &mut foreign);
-        for connection in touched.drain(..) {
+        Ok(())
+    }
+
+    /// The second half: drives what was found ready until `enough`, one connection at least, and fires timers.
+    pub(crate) fn carry(&self, turn: &mut Turn, mut enough: impl FnMut() -> bool) {
+        while let Some(connection) = turn.touched.pop_front() {
             connection.drive(true);
+            if enough() {
+                break;
+            }
         }
         let now = Instant::now();
         self.timers.fire(now);
         spare::expire(now);
-        Ok(())
     }
 
     /// Woken for young messages alone, lets them be for as long as they are. Whoever queues them at such a rate wants this processor, or is
@@ -274,7 +309,7 @@ impl Lane {
         &self,
         number: u64,
         events: &Events,
-        touched: &mut Vec<Arc<Connection>>,
+        touched: &mut VecDeque<Arc<Connection>>,
         foreign: &mut impl FnMut(&Event),
     ) {
         {
@@ -289,7 +324,7 @@ impl Lane {
                 } else if let Some(connection) = connections.get(token) {
                     connection.socket.mark(event);
                     if connection.touch(number) {
-                        touched.push(Arc::clone(connection));
+                        touched.push_back(Arc::clone(connection));
                     }
                 }
             }
@@ -298,7 +333,7 @@ impl Lane {
         self.urgent.store(false, Ordering::Relaxed);
         self.posts.take(|connection| {
             if connection.touch(number) {
-                touched.push(connection);
+                touched.push_back(connection);
             }
         });
     }

@@ -9,6 +9,8 @@ const IN_A_ROW: usize = 32;
 #[derive(Debug)]
 pub(super) struct Jobs<J> {
     lines: VecDeque<Line<J>>,
+    /// The jobs of all of them.
+    len: usize,
     /// Empty lines, to be used again.
     spare: Vec<VecDeque<J>>,
 }
@@ -23,13 +25,18 @@ struct Line<J> {
 
 impl<J> Default for Jobs<J> {
     fn default() -> Self {
-        Self { lines: VecDeque::new(), spare: Vec::new() }
+        Self { lines: VecDeque::new(), len: 0, spare: Vec::new() }
     }
 }
 
 impl<J> Jobs<J> {
     pub(super) fn is_empty(&self) -> bool {
         self.lines.is_empty()
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
 
     /// Adds a job to the end of the line with this key.
@@ -49,6 +56,7 @@ impl<J> Jobs<J> {
             }
         };
         line.jobs.push_back(job);
+        self.len += 1;
     }
 
     /// The job that is next.
@@ -56,6 +64,7 @@ impl<J> Jobs<J> {
         let line = self.lines.front_mut()?;
         let job = line.jobs.pop_front();
         line.run += 1;
+        self.len -= 1;
         if line.jobs.is_empty() {
             // Its memory is kept, within reason, and with it the line's place is gone.
             if let Some(Line { jobs, .. }) = self.lines.pop_front()
@@ -82,9 +91,11 @@ mod tests {
         for job in 0..100 {
             jobs.push(7, job);
         }
+        assert_eq!(jobs.len(), 100);
         let served: Vec<_> = std::iter::from_fn(|| jobs.pop()).collect();
         assert_eq!(served, (0..100).collect::<Vec<_>>());
         assert!(jobs.is_empty());
+        assert_eq!(jobs.len(), 0);
         assert_eq!(jobs.pop(), None);
     }
 

@@ -7,6 +7,8 @@ use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use mio::event::Event;
+
 use super::super::listener::Listeners;
 use super::super::running::{Running, Shared, execute, note_slow};
 use super::crew::Crew;
@@ -28,6 +30,10 @@ const SHORT: Duration = Duration::from_micros(20);
 /// See [`SHORT`].
 const DELAY: Duration = Duration::from_micros(200);
 
+/// Calls that wait, from which on no further connection is read before some have run: memory that was just written is still in the
+/// processor's cache.
+const BATCH: usize = 64;
+
 /// What goes with the role.
 pub(super) struct Desk {
     turn: Turn,
@@ -44,8 +50,9 @@ impl Desk {
         Self { turn, listeners, jobs: Jobs::default(), found: Vec::new(), dirty: Vec::new() }
     }
 
-    pub(super) fn clear(&mut self) -> (Option<Listeners>, Jobs<Accepted>, Vec<Arc<Connection>>) {
-        (self.listeners.take(), std::mem::take(&mut self.jobs), std::mem::take(&mut self.dirty))
+    pub(super) fn clear(&mut self) -> impl Sized + use<> {
+        let connections = (self.turn.clear(), std::mem::take(&mut self.dirty));
+        (self.listeners.take(), std::mem::take(&mut self.jobs), connections)
     }
 
     /// Sends what was answered.
@@ -129,19 +136,21 @@ fn hand_over(server: &Arc<Shared>, crew: &Crew, lent: Lent) {
 /// Reads what has come, and accepts connections.
 fn turn(server: &Arc<Shared>, crew: &Crew, desk: &mut Desk) {
     let Desk { turn, listeners, jobs, found, .. } = desk;
-    let pause = if jobs.is_empty() { listeners.as_ref().and_then(Listeners::pause_left) } else { Some(Duration::ZERO) };
-    FOUND.set(Some(std::mem::take(found)));
-    let turned = crew.lane.turn(
-        turn,
-        pause,
-        server.has_free_processor(),
-        |poll| poll(),
-        |event| {
+    if turn.is_done() {
+        let left = listeners.as_ref().and_then(Listeners::pause_left);
+        let pause = if jobs.is_empty() { left } else { Some(Duration::ZERO) };
+        let mark = |event: &Event| {
             if let Some(listeners) = listeners {
                 listeners.mark(event.token());
             }
-        },
-    );
+        };
+        if let Err(error) = crew.lane.look(turn, pause, server.has_free_processor(), |poll| poll(), mark) {
+            tracing::error!(%error, "a lane's poll failed");
+        }
+    }
+    FOUND.set(Some(std::mem::take(found)));
+    let wait = jobs.len();
+    crew.lane.carry(turn, || wait + FOUND.with_borrow(|found| found.as_ref().map_or(0, Vec::len)) >= BATCH);
     *found = FOUND.take().unwrap_or_default();
     for call in found.drain(..) {
         jobs.push(Arc::as_ptr(call.stream.connection()) as usize, call);
@@ -149,9 +158,6 @@ fn turn(server: &Arc<Shared>, crew: &Crew, desk: &mut Desk) {
     // A server at rest does not keep room for a flood.
     if found.capacity() > 2 * JOBS {
         *found = Vec::new();
-    }
-    if let Err(error) = turned {
-        tracing::error!(%error, "a lane's poll failed");
     }
     if server.closed.load(Ordering::Acquire) {
         // Dropping them closes the ports.
