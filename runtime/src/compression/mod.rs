@@ -6,7 +6,10 @@ mod custom;
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
+
+use crate::protocol::GRPC_ACCEPT_ENCODING;
 
 pub(crate) use self::coding::{NotDecompressed, compress, decompress};
 pub use self::custom::Compressor;
@@ -152,11 +155,16 @@ struct Fixed {
     /// `accept` as the value of `grpc-accept-encoding`.
     accept_list: Option<HeaderValue>,
     content_type: HeaderValue,
+    /// What each response of a server begins with.
+    response: HeaderMap,
 }
 
 impl Coding {
     pub(crate) fn new(accept: Accept, subtype: &str) -> Self {
-        let fixed = Fixed { accept_list: accept.header_value(), accept, content_type: content_type(subtype) };
+        let (accept_list, content_type) = (accept.header_value(), content_type(subtype));
+        let list = accept_list.clone().map(|list| (GRPC_ACCEPT_ENCODING.clone(), list));
+        let response = [(CONTENT_TYPE, content_type.clone())].into_iter().chain(list).collect();
+        let fixed = Fixed { accept, accept_list, content_type, response };
         Self { fixed: Arc::new(fixed), send: None }
     }
 
@@ -167,6 +175,11 @@ impl Coding {
     /// What is accepted, as the value of `grpc-accept-encoding`; `None` when that is nothing.
     pub(crate) fn accept_list(&self) -> Option<HeaderValue> {
         self.fixed.accept_list.clone()
+    }
+
+    /// What each response of a server begins with: a copy of a map costs less than a new one.
+    pub(crate) fn response_fields(&self) -> &HeaderMap {
+        &self.fixed.response
     }
 
     /// The content-type of everything this side sends.

@@ -72,7 +72,8 @@ pub(crate) fn parse(parts: request::Parts) -> Result<RequestHead, Rejection> {
     if parts.method != Method::POST {
         return Err(Rejection::Http(StatusCode::METHOD_NOT_ALLOWED));
     }
-    let subtype = match ContentType::of(headers.get(CONTENT_TYPE)) {
+    let fields = Fields::find(&headers);
+    let subtype = match ContentType::of(fields.content_type) {
         ContentType::Grpc => None,
         ContentType::Subtype(subtype) => Some(subtype.into()),
         ContentType::Foreign => {
@@ -80,10 +81,12 @@ pub(crate) fn parse(parts: request::Parts) -> Result<RequestHead, Rejection> {
         }
     };
     let uri = parts.uri;
-    if !names_one_authority(uri.authority(), &headers) || uri.path_and_query().is_none() {
+    // It says exactly once for which host it is.
+    let names_one_authority = if uri.authority().is_some() { fields.hosts <= 1 } else { fields.hosts == 1 };
+    if !names_one_authority || uri.path_and_query().is_none() {
         return Err(Rejection::Http(StatusCode::BAD_REQUEST));
     }
-    let timeout = match headers.get(&GRPC_TIMEOUT) {
+    let timeout = match fields.timeout {
         None => None,
         Some(value) => match timeout::decode(value.as_bytes()) {
             Ok(timeout) => Some(timeout),
@@ -93,11 +96,42 @@ pub(crate) fn parse(parts: request::Parts) -> Result<RequestHead, Rejection> {
     Ok(RequestHead {
         uri,
         timeout,
-        encoding: headers.get(&GRPC_ENCODING).filter(|value| *value != "identity").cloned(),
-        accepted: headers.get_all(&GRPC_ACCEPT_ENCODING).iter().cloned().collect(),
+        encoding: fields.encoding.filter(|value| *value != "identity").cloned(),
+        accepted: fields.accepted,
         subtype,
         metadata: Metadata::from_headers(headers),
     })
+}
+
+/// The fields of a request that mean something here, found in one pass: most requests have few fields, and half of these would be looked
+/// for in vain.
+#[derive(Default)]
+struct Fields<'a> {
+    content_type: Option<&'a HeaderValue>,
+    timeout: Option<&'a HeaderValue>,
+    encoding: Option<&'a HeaderValue>,
+    accepted: Vec<HeaderValue>,
+    hosts: usize,
+}
+
+impl<'a> Fields<'a> {
+    fn find(headers: &'a HeaderMap) -> Self {
+        let mut found = Self::default();
+        for (name, value) in headers {
+            if *name == CONTENT_TYPE {
+                found.content_type.get_or_insert(value);
+            } else if *name == HOST {
+                found.hosts += 1;
+            } else if *name == GRPC_TIMEOUT {
+                found.timeout.get_or_insert(value);
+            } else if *name == GRPC_ENCODING {
+                found.encoding.get_or_insert(value);
+            } else if *name == GRPC_ACCEPT_ENCODING {
+                found.accepted.push(value.clone());
+            }
+        }
+        found
+    }
 }
 
 /// The request that opens a call.
@@ -178,16 +212,6 @@ pub(crate) fn user_agent(application: Option<&str>) -> HeaderValue {
     let application = application.map_or("", str::trim);
     let both = (!application.is_empty()).then(|| HeaderValue::try_from(format!("{application} {OWN}")).ok()).flatten();
     both.unwrap_or_else(|| HeaderValue::from_static(OWN))
-}
-
-/// Whether the request says exactly once for which host it is.
-fn names_one_authority(authority: Option<&Authority>, headers: &HeaderMap) -> bool {
-    let mut hosts = headers.get_all(HOST).iter();
-    match (authority, hosts.next()) {
-        (None, None) => false,
-        (_, Some(_)) => hosts.next().is_none(),
-        (Some(_), None) => true,
-    }
 }
 
 #[cfg(test)]

@@ -38,13 +38,9 @@ pub(crate) struct NotGrpc {
 /// The head of a response whose messages follow.
 pub(crate) fn build(metadata: Metadata, coding: &Coding) -> Response<()> {
     let custom = metadata.into_headers();
-    let mut headers = HeaderMap::with_capacity(3 + custom.keys_len());
-    headers.insert(CONTENT_TYPE, coding.content_type());
+    let mut headers = coding.response_fields().clone();
     if let Some(encoding) = coding.send {
         headers.insert(GRPC_ENCODING.clone(), encoding.header_value());
-    }
-    if let Some(list) = coding.accept_list() {
-        headers.insert(GRPC_ACCEPT_ENCODING.clone(), list);
     }
     if !custom.is_empty() {
         headers.extend(custom);

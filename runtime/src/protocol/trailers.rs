@@ -1,5 +1,7 @@
 //! The trailers that end a call: status, details and metadata.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
@@ -18,12 +20,17 @@ const FIELD_OVERHEAD: usize = 32;
 /// A message is not cut below this for the sake of details or metadata.
 const MESSAGE_MIN: usize = 1024;
 
+/// The trailers of a success without metadata. A copy of a map costs less than a new one, which has room for more.
+static SUCCESS: LazyLock<HeaderMap> =
+    LazyLock::new(|| HeaderMap::from_iter([(GRPC_STATUS.clone(), HeaderValue::from_static(Code::Ok.decimal()))]));
+
 /// The trailers for an outcome, with the metadata the application wants to send at the end.
 ///
 /// They stay under 8 KiB, which every peer accepts: one that finds its limit exceeded resets the stream, and the status
 /// would be lost. What does not fit is given up in this order: metadata, details, the end of the message.
 pub(crate) fn build(outcome: &Result<(), Status>, metadata: Metadata) -> HeaderMap {
     match outcome {
+        Ok(()) if metadata.is_empty() => SUCCESS.clone(),
         Ok(()) => {
             let mut fields = Fields::new();
             fields.add_own(&GRPC_STATUS, HeaderValue::from_static(Code::Ok.decimal()));
