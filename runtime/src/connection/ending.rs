@@ -16,6 +16,8 @@ use crate::context::CancelCause;
 use crate::stream::effects::Effects;
 use crate::stream::outbox::{Finish, Sending};
 use crate::transport::first_bytes::Verdict;
+use crate::transport::frames::Excess;
+use crate::transport::socket::Owed;
 
 impl Core {
     /// Limits of time on the connection itself.
@@ -32,21 +34,24 @@ impl Core {
             }
         }
         let now = Instant::now();
-        if self.silent(connection) && now.duration_since(self.since) >= self.bounds.handshake_timeout {
+        let resets = matches!(connection.role, Role::Server(_)).then_some(self.bounds.resets);
+        let (excess, owed) = connection.socket.excess(resets, now);
+        if self.silent(owed) && now.duration_since(self.since) >= self.bounds.handshake_timeout {
             tracing::info!(peer = ?connection.ends.peer, "no HTTP/2 preface in time: {}", connection.socket.describe_first_bytes());
             self.give_up(connection, "the peer sent no HTTP/2 preface in time", effects);
             return;
         }
-        let block = connection.socket.block_since();
-        if block.is_some_and(|since| now.duration_since(since) >= self.bounds.handshake_timeout) {
+        if owed.block_since.is_some_and(|since| now.duration_since(since) >= self.bounds.handshake_timeout) {
             tracing::info!(peer = ?connection.ends.peer, "a header block was not completed in time");
             self.give_up(connection, "the peer did not complete a header block in time", effects);
             return;
         }
-        if self.closing.is_none() && self.expel(connection, now, effects) {
-            return;
+        if self.closing.is_none()
+            && let Some(excess) = excess
+        {
+            return self.expel(connection, excess, now, effects);
         }
-        if connection.socket.stuck_since().is_some_and(|since| now.duration_since(since) >= self.bounds.write_timeout) {
+        if owed.stuck_since.is_some_and(|since| now.duration_since(since) >= self.bounds.write_timeout) {
             tracing::info!(peer = ?connection.ends.peer, "the peer takes no bytes; the connection is closed");
             self.give_up(connection, "the peer takes no bytes", effects);
             return;
@@ -61,15 +66,16 @@ impl Core {
             self.carry(connection, effects);
         }
         self.check_idleness(connection, now, effects);
+        self.give_up_room(now);
         if self.closing.is_some_and(|since| now.duration_since(since) >= settings::LINGER) {
             self.give_up(connection, "the connection was closed", effects);
         }
     }
 
     /// Ends the connection of a peer that does too much of something.
-    fn expel(&mut self, connection: &Arc<Connection>, now: Instant, effects: &mut Effects) -> bool {
-        let resets = matches!(connection.role, Role::Server(_)).then_some(self.bounds.resets);
-        let Some(excess) = connection.socket.excess(resets, now) else { return false };
+    #[cold]
+    #[inline(never)]
+    fn expel(&mut self, connection: &Arc<Connection>, excess: Excess, now: Instant, effects: &mut Effects) {
         tracing::warn!(peer = ?connection.ends.peer, "{excess}; the connection is closed");
         if self.protocol.shut(Reason::ENHANCE_YOUR_CALM) {
             self.closing = Some(now);
@@ -77,12 +83,11 @@ impl Core {
         } else {
             self.give_up(connection, &excess.to_string(), effects);
         }
-        true
     }
 
     /// The peer has not shown that it speaks HTTP/2.
-    fn silent(&self, connection: &Connection) -> bool {
-        self.protocol.is_handshaking() || connection.socket.verdict() != Verdict::Http2
+    fn silent(&self, owed: Owed) -> bool {
+        self.protocol.is_handshaking() || owed.verdict != Verdict::Http2
     }
 
     pub(super) fn drain(&mut self, connection: &Arc<Connection>, effects: &mut Effects) {
@@ -205,15 +210,17 @@ impl Core {
     /// When this connection must be looked at even if nothing happens.
     fn next_deadline(&self, connection: &Connection) -> Option<Instant> {
         let Bounds { handshake_timeout, write_timeout, .. } = self.bounds;
-        let silent = (self.protocol.is_open() && self.silent(connection)).then_some(self.since);
+        let owed = connection.socket.owed();
+        let silent = (self.protocol.is_open() && self.silent(owed)).then_some(self.since);
         // A time past the end of the clock never comes.
         let handshake = silent.and_then(|since| since.checked_add(handshake_timeout));
-        let block = connection.socket.block_since().and_then(|since| since.checked_add(handshake_timeout));
-        let stuck = connection.socket.stuck_since().and_then(|since| since.checked_add(write_timeout));
+        let block = owed.block_since.and_then(|since| since.checked_add(handshake_timeout));
+        let stuck = owed.stuck_since.and_then(|since| since.checked_add(write_timeout));
         let drained = self.draining.filter(|_| self.closing.is_none() && self.table.is_empty());
         let drained = drained.map(|since| since + settings::DRAIN_PING);
         let closing = self.closing.map(|since| since + settings::LINGER);
-        [handshake, block, stuck, drained, closing, self.idle_alarm].into_iter().flatten().min()
+        let review = self.table.review.filter(|_| self.protocol.is_open());
+        [handshake, block, stuck, drained, closing, self.idle_alarm, review].into_iter().flatten().min()
     }
 
     pub(super) fn set_timer(&mut self, connection: &Arc<Connection>) {

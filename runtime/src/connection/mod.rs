@@ -430,6 +430,11 @@ impl Connection {
         std::mem::take(&mut *self.commands())
     }
 
+    /// As [`take_commands`](Self::take_commands); the next streams are listed in `list`, which is empty.
+    fn swap_commands(&self, list: Vec<Arc<Stream>>) -> Commands {
+        std::mem::replace(&mut *self.commands(), Commands { dirty: list, ..Commands::default() })
+    }
+
     /// The core is closed: tell who cares, leave the lane.
     fn gone(&self) {
         self.lane.remove(self.token);

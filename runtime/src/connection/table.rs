@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::client::ResponseFuture;
@@ -16,6 +17,9 @@ use crate::stream::{NO_SLOT, Stream};
 
 /// Places that an idle connection keeps.
 const KEPT: usize = 8;
+
+/// How long more of them are kept for the streams to come.
+const KEPT_FOR: Duration = Duration::from_secs(1);
 
 /// Streams that h2 has news of.
 ///
@@ -121,6 +125,10 @@ impl Slot {
 pub(super) struct Table {
     slots: Slab<Slot>,
     wakers: Vec<Waker>,
+    /// When to look whether there are more places than are used.
+    pub(super) review: Option<Instant>,
+    /// A stream has come since the last such look.
+    used: bool,
     opening_waker: Option<Waker>,
     pub(super) woken: Arc<Woken>,
     /// Slots that were taken since the last look at the news.
@@ -143,6 +151,8 @@ impl Table {
         Self {
             slots: Slab::new(),
             wakers: Vec::new(),
+            review: None,
+            used: false,
             opening_waker: None,
             woken: Arc::default(),
             fresh: Vec::new(),
@@ -172,6 +182,7 @@ impl Table {
     }
 
     pub(super) fn insert(&mut self, stream: Arc<Stream>, send: SendHandle, recv: RecvHandle) -> usize {
+        self.used = true;
         let entry = self.slots.vacant_entry();
         let key = entry.key();
         stream.slot.store(key, Ordering::Release);
@@ -219,13 +230,29 @@ impl Table {
         self.partial -= slot.partial;
         self.lingering -= usize::from(slot.lingers);
         self.left += usize::from(!slot.lingers);
-        if self.slots.is_empty() && self.wakers.len() > KEPT {
-            // An idle connection keeps no memory for the streams it once had.
+        if self.slots.is_empty() && self.wakers.len() > KEPT && self.review.is_none() {
+            self.used = false;
+            self.review = Some(Instant::now() + KEPT_FOR);
+        }
+        Some(slot)
+    }
+
+    /// An idle connection keeps no memory for the streams it once had, a busy one does not fetch it again for each of them. True when
+    /// memory was given up.
+    pub(super) fn review(&mut self, now: Instant) -> bool {
+        if self.review.is_none_or(|at| at > now) {
+            return false;
+        }
+        let idle = self.slots.is_empty() && !self.used;
+        if idle {
             self.slots = Slab::new();
             self.wakers = Vec::new();
             self.fresh = Vec::new();
         }
-        Some(slot)
+        self.used = false;
+        // With streams, the last one that goes sees to the next look.
+        self.review = (self.slots.is_empty() && !idle).then(|| now + KEPT_FOR);
+        idle
     }
 
     /// Brings the sums up to date after a slot was worked on; `before` is its held and partial bytes as they were.

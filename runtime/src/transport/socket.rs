@@ -79,6 +79,25 @@ impl State {
     fn must_wait(&self) -> bool {
         self.server && self.out.len() - self.sent >= WRITE_BUFFER && self.traffic.is_unanswered()
     }
+
+    fn owed(&self) -> Owed {
+        Owed {
+            verdict: self.first.verdict(),
+            block_since: self.traffic.block_since(),
+            stuck_since: (self.out.len() > self.sent).then_some(self.last_progress),
+        }
+    }
+}
+
+/// What the peer has to do in time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Owed {
+    /// It has shown that it speaks HTTP/2.
+    pub(crate) verdict: Verdict,
+    /// Since when it has owed us the rest of a header block.
+    pub(crate) block_since: Option<Instant>,
+    /// Since when unsent bytes have been waiting without any progress.
+    pub(crate) stuck_since: Option<Instant>,
 }
 
 /// What the end of a drive came to.
@@ -174,25 +193,20 @@ impl Socket {
         Finished { unread: state.unread, wrote, resumes, broken: state.error.is_some() }
     }
 
-    /// Since when unsent bytes have been waiting without any progress.
-    pub(crate) fn stuck_since(&self) -> Option<Instant> {
-        let state = self.state();
-        (state.out.len() > state.sent).then_some(state.last_progress)
-    }
-
     /// A stream was accepted, which explains one reset.
     pub(crate) fn took_on_a_stream(&self) {
         self.state().traffic.took_on();
     }
 
-    /// What the peer does so often that only an attack explains it.
-    pub(crate) fn excess(&self, resets: Option<u32>, now: Instant) -> Option<Excess> {
-        self.state().traffic.excess(resets, now)
+    /// What the peer does so often that only an attack explains it, and what it owes us.
+    pub(crate) fn excess(&self, resets: Option<u32>, now: Instant) -> (Option<Excess>, Owed) {
+        let mut state = self.state();
+        (state.traffic.excess(resets, now), state.owed())
     }
 
-    /// Since when the peer has owed us the rest of a header block.
-    pub(crate) fn block_since(&self) -> Option<Instant> {
-        self.state().traffic.block_since()
+    /// What the peer owes us.
+    pub(crate) fn owed(&self) -> Owed {
+        self.state().owed()
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
