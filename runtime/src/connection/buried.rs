@@ -71,6 +71,11 @@ fn connection(calls: &Arc<LastMinute>) -> (Arc<Connection>, Arc<Stream>, StdStre
     (connection, stream, peer)
 }
 
+/// A stream of a connection that does nothing.
+pub(super) fn any_stream() -> Arc<Stream> {
+    connection(&Arc::default()).1
+}
+
 #[test]
 fn a_stream_that_is_left_to_the_lane_after_the_end_does_not_keep_its_connection() {
     let (connection, stream, _peer) = connection(&Arc::default());

@@ -309,3 +309,46 @@ impl Table {
         self.slots.iter().map(|(key, _)| key).collect()
     }
 }
+
+#[cfg(all(test, not(stolid_loom)))]
+mod tests {
+    use super::super::buried::any_stream;
+    use super::*;
+
+    /// So many streams come, and go.
+    fn come_and_go(table: &mut Table, count: usize) {
+        let stream = any_stream();
+        let keys: Vec<_> =
+            (0..count).map(|_| table.insert(Arc::clone(&stream), SendHandle::Done, RecvHandle::Done)).collect();
+        keys.into_iter().for_each(|key| assert!(table.remove(key).is_some()));
+    }
+
+    #[test]
+    fn room_for_many_streams_is_kept_while_they_come_and_given_up_when_none_has_come_for_a_while() {
+        let mut table = Table::new();
+        come_and_go(&mut table, KEPT);
+        assert_eq!(table.review, None, "so few are kept for good");
+        come_and_go(&mut table, 100);
+        let first = table.review.expect("there is something to look at");
+        come_and_go(&mut table, 100);
+        assert_eq!(table.review, Some(first), "one look is enough");
+        assert!(!table.review(first - Duration::from_millis(1)));
+        assert!(!table.review(first), "it was used");
+        assert_eq!(table.wakers.len(), 100);
+        let second = table.review.expect("there is another look");
+        assert!(table.review(second));
+        assert_eq!((table.wakers.capacity(), table.review), (0, None));
+    }
+
+    #[test]
+    fn with_streams_the_last_that_goes_sees_to_the_next_look() {
+        let mut table = Table::new();
+        come_and_go(&mut table, 100);
+        let stays = table.insert(any_stream(), SendHandle::Done, RecvHandle::Done);
+        let at = table.review.expect("there is something to look at");
+        assert!(!table.review(at));
+        assert_eq!(table.review, None);
+        assert!(table.remove(stays).is_some());
+        assert!(table.review.is_some());
+    }
+}
