@@ -214,6 +214,26 @@ fn behind_a_full_pack_a_message_is_let_grow_and_sent_all_the_same() {
 }
 
 #[test]
+fn who_has_sent_alone_and_takes_its_time_sends_the_next_message_too() {
+    let delay = Duration::from_millis(500);
+    let mut call = Call::start(usize::MAX, delay);
+    let wait = |time: Duration| {
+        let since = Instant::now();
+        while since.elapsed() < time {
+            std::thread::yield_now();
+        }
+    };
+    wait(delay);
+    call.send('a', 20);
+    call.assert_gets('a');
+    for letter in 'b'..='d' {
+        wait(delay / settings::ALONE);
+        call.send(letter, 20);
+        call.assert_gets(letter);
+    }
+}
+
+#[test]
 fn what_is_asked_for_is_sent() {
     let mut call = Call::start(usize::MAX, Duration::MAX);
     call.send('a', 20);

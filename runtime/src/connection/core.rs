@@ -110,7 +110,7 @@ impl Core {
         again |= finished.resumes || (finished.unread && reads);
         again |= finished.broken && self.protocol.is_open();
         if finished.wrote {
-            connection.wrote(now);
+            connection.wrote(Instant::now());
         }
         if matches!(self.protocol, Protocol::Lingering) {
             self.linger(connection);

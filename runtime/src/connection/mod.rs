@@ -201,6 +201,8 @@ pub(crate) struct Connection {
     origin: Instant,
     /// Microseconds from `origin` to the last write; stored by the driver, read by senders.
     flushed: AtomicU64,
+    /// Address of the stream whose sender was the last to write a message by itself: compared, never followed.
+    flusher: AtomicUsize,
     /// The last pack of a stream was sent because it was large enough, so that the next one will most likely be too.
     fills_packs: AtomicBool,
     dead: AtomicBool,
@@ -261,6 +263,7 @@ impl Connection {
             flush_delay,
             origin: Instant::now(),
             flushed: AtomicU64::new(0),
+            flusher: AtomicUsize::new(0),
             fills_packs: AtomicBool::new(false),
             dead: AtomicBool::new(false),
             handlers: AtomicUsize::new(0),
@@ -324,7 +327,7 @@ impl Connection {
     ///
     /// A lone message must not wait; in a burst every system call saved counts. `newly`: the stream had nothing queued
     /// that a drive is already due for. `before` and `bytes`: what the stream had queued without the message, and has with it.
-    pub(crate) fn message_queued(self: &Arc<Self>, newly: bool, before: usize, bytes: usize) {
+    pub(crate) fn message_queued(self: &Arc<Self>, stream: &Stream, newly: bool, before: usize, bytes: usize) {
         if before < self.packing && bytes >= self.packing {
             self.fills_packs.store(true, Ordering::Relaxed);
             self.drive(false);
@@ -334,10 +337,15 @@ impl Connection {
         } else if newly {
             let flushed = Duration::from_micros(self.flushed.load(Ordering::Relaxed));
             let age = self.origin.elapsed().saturating_sub(flushed);
-            if age >= self.flush_delay {
+            // Who sends alone, and no faster than a write takes, has the time to write. With others there is company soon.
+            let fills_packs = self.fills_packs.load(Ordering::Relaxed);
+            let alone = !fills_packs && self.flusher.load(Ordering::Relaxed) == std::ptr::from_ref(stream).addr();
+            let delay = if alone { self.flush_delay / settings::ALONE } else { self.flush_delay };
+            if age >= delay {
                 self.fills_packs.store(false, Ordering::Relaxed);
+                self.flusher.store(std::ptr::from_ref(stream).addr(), Ordering::Relaxed);
                 self.drive(false);
-            } else if self.fills_packs.load(Ordering::Relaxed) {
+            } else if fills_packs {
                 self.post_young(self.flush_delay.min(settings::FLUSH_DELAY).saturating_sub(age));
             } else {
                 self.post();

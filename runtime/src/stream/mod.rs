@@ -299,7 +299,7 @@ impl Stream {
             // An answer, most likely: the peer waits for it, however short the way there and back.
             connection.drive(false);
         } else {
-            connection.message_queued(newly, queued.before, queued.now);
+            connection.message_queued(self, newly, queued.before, queued.now);
         }
     }
 
