@@ -172,7 +172,7 @@ fn a_call_whose_deadline_passes_in_the_queue_says_what_it_waited_for() {
         let (_listener, client, mut wire) = scripted(1, |builder| builder);
         let running = client.repeat(note(0)).expect("it does not wait");
         let (stream, _) = next_call(&mut wire);
-        let short = |number| Request::new(note(number)).with_timeout(Duration::from_millis(30));
+        let short = |number| Request::new(note(number)).with_timeout(Duration::from_millis(200));
         let mut streaming = client.repeat(short(1)).expect("it does not wait");
         let unary = client.say(short(2)).expect_err("no stream is free");
         let streaming = streaming.message().expect_err("no stream is free");

@@ -105,8 +105,8 @@ impl Pool {
             stream.finished(End::Failed(status), None, &mut effects);
         }
         for stream in late {
+            // Still marked as queued: another thread may be about to say how the call ended, and what it waited for.
             stream.cancel(CancelCause::DeadlineExceeded);
-            stream.set_queued(false);
             stream.over(&mut effects);
         }
         for stream in over {
