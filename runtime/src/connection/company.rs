@@ -214,7 +214,7 @@ fn behind_a_full_pack_a_message_is_let_grow_and_sent_all_the_same() {
 }
 
 #[test]
-fn who_has_sent_alone_and_takes_its_time_sends_the_next_message_too() {
+fn who_has_written_by_itself_and_takes_its_time_writes_the_next_message_too() {
     let delay = Duration::from_millis(500);
     let mut call = Call::start(usize::MAX, delay);
     let wait = |time: Duration| {
@@ -227,7 +227,7 @@ fn who_has_sent_alone_and_takes_its_time_sends_the_next_message_too() {
     call.send('a', 20);
     call.assert_gets('a');
     for letter in 'b'..='d' {
-        wait(delay / settings::ALONE);
+        wait(delay / settings::GOES_ON);
         call.send(letter, 20);
         call.assert_gets(letter);
     }

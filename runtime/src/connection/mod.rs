@@ -337,10 +337,10 @@ impl Connection {
         } else if newly {
             let flushed = Duration::from_micros(self.flushed.load(Ordering::Relaxed));
             let age = self.origin.elapsed().saturating_sub(flushed);
-            // Who sends alone, and no faster than a write takes, has the time to write. With others there is company soon.
+            // One that sends no faster than a write takes has the time to write. With several streams it is one of them that does.
             let fills_packs = self.fills_packs.load(Ordering::Relaxed);
-            let alone = !fills_packs && self.flusher.load(Ordering::Relaxed) == std::ptr::from_ref(stream).addr();
-            let delay = if alone { self.flush_delay / settings::ALONE } else { self.flush_delay };
+            let goes_on = !fills_packs && self.flusher.load(Ordering::Relaxed) == std::ptr::from_ref(stream).addr();
+            let delay = if goes_on { self.flush_delay / settings::GOES_ON } else { self.flush_delay };
             if age >= delay {
                 self.fills_packs.store(false, Ordering::Relaxed);
                 self.flusher.store(std::ptr::from_ref(stream).addr(), Ordering::Relaxed);

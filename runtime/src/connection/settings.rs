@@ -90,8 +90,8 @@ pub(crate) const PACKING: usize = 56 * 1024;
 /// How soon after a write further messages are left to the lane. About what it takes to wake the lane's thread.
 pub(crate) const FLUSH_DELAY: Duration = Duration::from_micros(50);
 
-/// Which part of it that is for a stream which made the last write too.
-pub(crate) const ALONE: u32 = 5;
+/// Which part of it that is for the stream whose sender was the last to write by itself.
+pub(crate) const GOES_ON: u32 = 5;
 
 /// What the peer of one connection may do, and how long messages to it wait for company, as configured.
 #[derive(Debug, Clone, Copy)]

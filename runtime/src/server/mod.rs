@@ -412,8 +412,8 @@ impl ServerBuilder {
     /// burst share their system calls. The default is about what waking that thread takes, so that leaving a message to it costs no more
     /// than that.
     ///
-    /// For a stream whose sender made the last write by itself a fifth of it is enough: with no company about, one that takes 10 µs or
-    /// longer between its messages has the time to write them, and they arrive without a second thread.
+    /// For the stream whose sender was the last to write a message by itself a fifth of it is enough: who takes 10 µs or longer between
+    /// messages has the time to write them, and they arrive without a second thread.
     ///
     /// Zero sends every message at once, for a system call each. With a long one every message is left to that thread: none waits
     /// for all that time to pass. Answers of unary calls are not concerned: those that were handled in one turn are written together.
